@@ -1,0 +1,37 @@
+//! Nestling's nurseries, cancel scopes and multi-errors.
+//!
+//! Programs use the `nestling` crate, which re-exports all of this.
+
+mod boundary;
+mod canceller;
+mod child;
+mod error;
+mod join;
+mod multi_error;
+mod nursery;
+mod on_cancel;
+mod open;
+mod outcome;
+mod scope;
+mod shield;
+mod shutdown;
+mod start;
+mod state;
+mod timeout;
+
+pub use canceller::Canceller;
+pub use error::{BoxError, NurseryError, StartError};
+pub use join::JoinHandle;
+pub use multi_error::{Leaves, MultiError, TaskError};
+pub use nursery::{Nursery, TaskBuilder};
+pub use on_cancel::{OnCancel, on_cancel};
+pub use open::open_nursery;
+pub use outcome::{Outcome, ok};
+pub use scope::{CancelScope, ScopeRun};
+pub use shield::{CatchCancel, Shield, catch_cancel, shield};
+pub use shutdown::{
+    Laggard, Shutdown, ShutdownReport, ShutdownRequested, current_cancellation,
+    current_effective_deadline, shutdown_requested,
+};
+pub use start::Ready;
+pub use timeout::{FailAfter, MoveOn, TooSlow, fail_after, fail_at, move_on_after, move_on_at};

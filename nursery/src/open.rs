@@ -1,0 +1,223 @@
+//! Opening a nursery, and polling it to its end.
+//!
+//! ```text
+//!        body ends                 the last child ends
+//! 1 open ---------> 2 waiting for children ----------> 3 done: panic, error, value, or cancelled
+//!                     | only daemons left: cancel      4 unwinding: cut from outside with nothing to
+//!                     +<-------------------              say; stays pending until it is dropped
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use nestling_runtime::{CancelKind, Frame, FrameKind, Framed, Label, Step, describe};
+
+use crate::error::NurseryError;
+use crate::nursery::Nursery;
+use crate::outcome::Outcome;
+use crate::state::{Current, Ended, State};
+
+/// Opens a nursery, runs `body` with it, and returns when the body and all children have ended.
+///
+/// Children may borrow whatever lives longer than the call, as in `std::thread::scope`:
+///
+/// ```
+/// # fn main() -> Result<(), nestling_nursery::NurseryError> {
+/// # nestling_runtime::run(async {
+/// use nestling_nursery::open_nursery;
+/// use std::cell::Cell;
+///
+/// let counter = Cell::new(0);
+/// open_nursery(async |nursery| {
+///     for _ in 0..10 {
+///         nursery.start_soon(async { counter.set(counter.get() + 1) });
+///     }
+/// })
+/// .await?;
+/// assert_eq!(counter.get(), 10);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+/// The nursery's future never ends before its last child. The first failure, of the body or of a
+/// child, cancels the rest; what else fails while it unwinds is kept as well.
+///
+/// # Errors
+/// [`NurseryError::Failed`] with everything that failed; [`NurseryError::Cancelled`] if nothing
+/// failed, but the nursery's own scope was cancelled before the body had a value.
+///
+/// # Cancel and drop
+/// Cancelled from outside, the children and then the body are cut off where they wait; the nursery
+/// is waited for. Dropped by foreign code, it drops every child before the drop returns; async
+/// cleanup has no chance then.
+///
+/// # Panics
+/// With the first panic of the body or of a child, after all others have ended. What failed or
+/// panicked besides is reported through `tracing`. Polled outside a run, or in another run than the
+/// one it began in, it panics too.
+#[track_caller]
+pub fn open_nursery<'env, F, R>(
+    body: F,
+) -> impl Future<Output = Result<R::Value, NurseryError>> + use<'env, F, R>
+where
+    F: for<'scope> AsyncFnOnce(&'scope Nursery<'scope, 'env>) -> R,
+    R: Outcome,
+{
+    let site = Location::caller();
+    async move {
+        let state = State::new(Label::of::<F>(FrameKind::Nursery, site));
+        let nursery = Nursery::new(Rc::clone(&state));
+        let mut driver = Driver::new(&state, Label::of::<F>(FrameKind::Body, site));
+        let mut body = pin!(Framed::new(body(&nursery)));
+        // Declared last, so that a nursery that is dropped half-way drops its children first.
+        let _children = DropChildren(&state);
+        poll_fn(|cx| driver.poll(body.as_mut(), cx)).await
+    }
+}
+
+enum Body<V> {
+    Running,
+    Value(V),
+    /// Cut off, failed or panicked.
+    NoValue,
+    /// Nothing to report but an outer cancellation, which goes on.
+    Unwinding,
+}
+
+struct Driver<'a, V> {
+    state: &'a Rc<State>,
+    body: Body<V>,
+    body_frame: Frame,
+    body_label: Label,
+    body_waker: Waker,
+}
+
+impl<'a, V> Driver<'a, V> {
+    fn new(state: &'a Rc<State>, label: Label) -> Driver<'a, V> {
+        let body_frame = state.scope.frame().child(label.clone());
+        let body_waker = state.queue.body_waker();
+        body_frame.set_waker(body_waker.clone());
+        body_waker.wake_by_ref();
+        Driver {
+            state,
+            body: Body::Running,
+            body_frame,
+            body_label: label,
+            body_waker,
+        }
+    }
+
+    fn poll<F>(
+        &mut self,
+        body: Pin<&mut Framed<F>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<V, NurseryError>>
+    where
+        F: Future<Output: Outcome<Value = V>>,
+    {
+        let state = self.state;
+        assert!(
+            state.queue.is_of_current_run(),
+            "a nursery was polled outside the run that it was opened in"
+        );
+        let entered = state.scope.frame().enter(cx.waker());
+        let current = Current::set(state);
+        state.queue.begin_poll(cx.waker());
+        state.queue.run_ready();
+        if matches!(self.body, Body::Running) && state.queue.take_body() {
+            self.poll_body(body);
+        }
+        if matches!(self.body, Body::Running) {
+            return Poll::Pending;
+        }
+        if state.only_daemons() {
+            state.scope.cancel_at(
+                CancelKind::MainDone,
+                self.body_label.site(),
+                "only daemons were left",
+            );
+        }
+        drop(current);
+        drop(entered);
+        if state.live() > 0 {
+            return Poll::Pending;
+        }
+        self.finish()
+    }
+
+    fn poll_body<F>(&mut self, mut body: Pin<&mut Framed<F>>)
+    where
+        F: Future<Output: Outcome<Value = V>>,
+    {
+        let mut cx = Context::from_waker(&self.body_waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let step = body.as_mut().poll_task(&self.body_frame, &mut cx);
+            step.map(|step| match step {
+                Step::Done(output) => Some(output.into_result()),
+                Step::Cut => None,
+            })
+        }));
+        let ended = match polled {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(Some(Ok(value)))) => {
+                self.body = Body::Value(value);
+                return;
+            }
+            Ok(Poll::Ready(Some(Err(error)))) => Ended::Failed(error),
+            Ok(Poll::Ready(None)) => Ended::Cut,
+            Err(payload) => {
+                let dropped = catch_unwind(AssertUnwindSafe(|| body.drop_in(&self.body_frame)));
+                if let Err(payload) = dropped {
+                    let panic = describe(&*payload);
+                    tracing::error!(
+                        panic,
+                        "a destructor panicked too, in a nursery's body that had panicked"
+                    );
+                }
+                Ended::Panicked(payload)
+            }
+        };
+        self.body = Body::NoValue;
+        self.state.record(&self.body_label, ended);
+    }
+
+    /// Everything has ended: reports it.
+    fn finish(&mut self) -> Poll<Result<V, NurseryError>> {
+        let frame = self.state.scope.frame();
+        frame.set_guest(false);
+        let body = std::mem::replace(&mut self.body, Body::Unwinding);
+        self.state.resume_panic();
+        let result = match (self.state.take_failures(), body) {
+            (Some(failed), _) => Err(failed),
+            (None, Body::Value(value)) => Ok(value),
+            (None, _) if frame.is_cancelled_from_outside() => return Poll::Pending,
+            (None, _) => Err(NurseryError::Cancelled(self.state.cause(&self.body_label))),
+        };
+        self.state.queue.clear();
+        self.state.scope.end();
+        Poll::Ready(result)
+    }
+}
+
+/// On drop, drops the children that are left, each in place.
+struct DropChildren<'a>(&'a State);
+
+impl Drop for DropChildren<'_> {
+    fn drop(&mut self) {
+        let state = self.0;
+        state.close();
+        if state.live() > 0 {
+            state.scope.frame().wake_children();
+            state.queue.run_until(|| state.live() == 0);
+        }
+        state.queue.clear();
+        if !state.scope.is_over() {
+            state.scope.end();
+        }
+        state.resume_panic_on_drop();
+    }
+}

@@ -1,0 +1,213 @@
+//! What a nursery and its children share.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{Location, resume_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use nestling_runtime::{CancelKind, Cancelled, FrameKind, Label, TaskQueue, describe};
+
+use crate::error::{BoxError, NurseryError, StartError};
+use crate::multi_error::{MultiError, TaskError};
+use crate::scope::CancelScope;
+
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// How a body or a child ended.
+pub(crate) enum Ended {
+    Done,
+    /// Cut off, which is not an error.
+    Cut,
+    Failed(BoxError),
+    Panicked(Payload),
+}
+
+pub(crate) struct State {
+    pub(crate) scope: CancelScope,
+    pub(crate) queue: Arc<TaskQueue>,
+    /// Children that have not ended, and those of them that keep the nursery open.
+    live: Cell<usize>,
+    foreground: Cell<usize>,
+    failures: RefCell<Vec<TaskError>>,
+    panics: RefCell<Vec<Payload>>,
+    /// The nursery's future is being dropped: nothing is polled any more, everything is dropped.
+    closed: Cell<bool>,
+}
+
+impl State {
+    pub(crate) fn new(label: Label) -> Rc<State> {
+        let queue = TaskQueue::new();
+        let scope = CancelScope::with_label(label);
+        scope.begin();
+        scope.frame().set_guest(true);
+        Rc::new(State {
+            scope,
+            queue,
+            live: Cell::new(0),
+            foreground: Cell::new(0),
+            failures: RefCell::default(),
+            panics: RefCell::default(),
+            closed: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.live.get()
+    }
+
+    /// Only daemons are left, at least one.
+    pub(crate) fn only_daemons(&self) -> bool {
+        self.live.get() > 0 && self.foreground.get() == 0
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+    }
+
+    pub(crate) fn child_begins(&self, daemon: bool) {
+        self.live.set(self.live.get() + 1);
+        if !daemon {
+            self.foreground.set(self.foreground.get() + 1);
+        }
+    }
+
+    pub(crate) fn child_ends(&self, daemon: bool) {
+        self.live.set(self.live.get() - 1);
+        if !daemon {
+            self.foreground.set(self.foreground.get() - 1);
+        }
+    }
+
+    /// Keeps what went wrong, and cancels the rest.
+    pub(crate) fn record(&self, label: &Label, ended: Ended) {
+        let what = match ended {
+            Ended::Done | Ended::Cut => return,
+            Ended::Failed(error) if self.scope.is_cancelled() && is_cancellation(&error) => return,
+            Ended::Failed(error) => {
+                let name = String::from(&*label.name());
+                let error = TaskError::new(name, label.site(), error);
+                self.failures.borrow_mut().push(error);
+                "failed"
+            }
+            Ended::Panicked(payload) => {
+                self.panics.borrow_mut().push(payload);
+                "panicked"
+            }
+        };
+        let reason = format!("task `{}` {what}", label.name());
+        self.scope
+            .cancel_at(CancelKind::SiblingFailed, label.site(), reason);
+    }
+
+    /// Why the nursery is cancelled.
+    pub(crate) fn cause(&self, otherwise: &Label) -> Cancelled {
+        self.scope.frame().effective_cause().unwrap_or_else(|| {
+            Cancelled::at(CancelKind::SiblingFailed, otherwise.site())
+                .because(format!("task `{}` ended without a value", otherwise.name()))
+        })
+    }
+
+    /// Resumes the first panic, after a word on what else went wrong and would be forgotten.
+    pub(crate) fn resume_panic(&self) {
+        let mut panics = self.panics.take().into_iter();
+        let Some(first) = panics.next() else { return };
+        for payload in panics {
+            tracing::error!(
+                panic = describe(&*payload),
+                "another task of the nursery panicked too"
+            );
+        }
+        for error in self.failures.take() {
+            tracing::error!(task = error.task(), %error, "a task failed in a nursery where another one panicked");
+        }
+        resume_unwind(first);
+    }
+
+    /// Everything that failed, if anything did.
+    pub(crate) fn take_failures(&self) -> Option<NurseryError> {
+        MultiError::new(self.failures.take()).map(NurseryError::Failed)
+    }
+
+    /// Says what would be forgotten, as the nursery's future was dropped and returns it to nobody.
+    pub(crate) fn report_unseen(&self) {
+        for error in self.failures.take() {
+            tracing::warn!(task = error.task(), %error, "a task failed in a nursery that was dropped");
+        }
+        for payload in self.panics.take() {
+            tracing::error!(
+                panic = describe(&*payload),
+                "a task of a dropped nursery panicked"
+            );
+        }
+    }
+
+    /// The first panic, with the rest reported, for a caller that is itself being dropped.
+    pub(crate) fn resume_panic_on_drop(&self) {
+        if !std::thread::panicking() {
+            self.resume_panic();
+        }
+        self.report_unseen();
+    }
+}
+
+thread_local! {
+    /// The nursery whose task is being polled.
+    static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
+}
+
+/// Makes a nursery the current one until it is dropped.
+pub(crate) struct Current {
+    outer: Option<Rc<State>>,
+}
+
+impl Current {
+    pub(crate) fn set(state: &Rc<State>) -> Current {
+        let state = Rc::clone(state);
+        Current {
+            outer: CURRENT.with(|current| current.replace(Some(state))),
+        }
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        let inner = CURRENT.with(|current| current.replace(outer));
+        drop(inner);
+    }
+}
+
+/// Adds the failure of a clean-up that was set up at `site` to the errors of the nursery whose task
+/// is being polled.
+pub(crate) fn report_cleanup(site: &'static Location<'static>, error: BoxError) {
+    let task = nestling_runtime::current_task().map(|label| label.name());
+    let name = match &task {
+        Some(task) => format!("clean-up in {task}"),
+        None => String::from("clean-up"),
+    };
+    let state = CURRENT.with(|current| current.borrow().clone());
+    match state {
+        Some(state) => {
+            let label = Label::of::<()>(FrameKind::Scope, site).named(Some(name.into()));
+            state.record(&label, Ended::Failed(error));
+        }
+        None => tracing::error!(%error, "{name} failed, and there is no nursery to tell"),
+    }
+}
+
+/// Whether an error only says that something was cancelled. In a nursery that is cancelled itself,
+/// such an error is the echo of its own cancellation: `handle.await?` in a sibling, for one.
+fn is_cancellation(error: &BoxError) -> bool {
+    error.is::<Cancelled>()
+        || error
+            .downcast_ref::<NurseryError>()
+            .is_some_and(NurseryError::is_cancelled)
+        || error
+            .downcast_ref::<StartError>()
+            .is_some_and(StartError::is_cancelled)
+}

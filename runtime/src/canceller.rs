@@ -1,0 +1,81 @@
+//! Cancelling from other threads.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cancelled::Cancelled;
+use crate::core;
+use crate::frame::FrameRef;
+use crate::frames::{self, FrameId};
+use crate::inbox::{Inbox, Message};
+
+/// Cancels a frame from any thread; clones do the same.
+///
+/// It keeps nothing alive but the run's inbox: once the frame or the run is gone it does nothing.
+#[derive(Clone)]
+pub struct Canceller {
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    cause: Option<Cancelled>,
+    /// Where to send the request to, once the frame belongs to a run.
+    bound: Option<(Arc<Inbox>, FrameId)>,
+}
+
+impl Canceller {
+    /// One that is not bound to a frame yet: a request made before is kept.
+    #[must_use]
+    pub fn unbound() -> Canceller {
+        Canceller {
+            shared: Arc::new(Mutex::new(Shared {
+                cause: None,
+                bound: None,
+            })),
+        }
+    }
+
+    /// Sends requests to `frame` in the current run from now on. Returns the one that has been made.
+    ///
+    /// # Panics
+    /// Outside a run.
+    pub fn bind(&self, frame: FrameRef) -> Option<Cancelled> {
+        let inbox = Arc::clone(&core::current().inbox);
+        self.with(|shared| {
+            shared.bound = Some((inbox, frame.id()));
+            shared.cause.clone()
+        })
+    }
+
+    /// Asks for the frame to be cancelled; the first cause stays. It happens in the run's next turn.
+    pub fn cancel(&self, cause: Cancelled) {
+        let bound = self.with(|shared| {
+            if shared.cause.is_some() {
+                return None;
+            }
+            shared.cause = Some(cause.clone());
+            shared.bound.clone()
+        });
+        if let Some((inbox, frame)) = bound {
+            let cancel = move || {
+                frames::cancel(frame, cause);
+            };
+            // Refused, the run has ended, and there is nothing left to cancel.
+            let _ended = inbox.post(Message::Call(Box::new(cancel)));
+        }
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Shared) -> R) -> R {
+        // Nothing panics while it holds the lock.
+        f(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = self.with(|shared| shared.cause.clone());
+        f.debug_struct("Canceller")
+            .field("requested", &cause)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! What a poll may ask of its thread: the current frame, whether it is cancelled, the budget left.
+//!
+//! These are plain cells without a destructor, so a checkpoint is a thread-local read and a branch.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// How many checkpoints one poll of one task may pass before it has to yield. tokio's figure too.
+pub(crate) const BUDGET: u32 = 128;
+
+/// The index that stands for "no frame".
+pub(crate) const NO_FRAME: u32 = u32::MAX;
+
+pub(crate) struct Context {
+    /// The frame that is being polled.
+    pub(crate) frame: Cell<u32>,
+    /// Whether that frame is effectively cancelled; kept true to the tree by `frames`.
+    pub(crate) cancelled: Cell<bool>,
+    /// Checkpoints left to the task that is being polled.
+    pub(crate) budget: Cell<u32>,
+    /// Grows whenever some frame's effective state changes.
+    pub(crate) epoch: Cell<u64>,
+    /// Polls of tasks since the loop last looked at I/O.
+    pub(crate) polls: Cell<u32>,
+    /// The loop's last look at the clock.
+    pub(crate) turn: Cell<Option<Instant>>,
+    thread: Cell<u64>,
+}
+
+thread_local! {
+    static CONTEXT: Context = const {
+        Context {
+            frame: Cell::new(NO_FRAME),
+            cancelled: Cell::new(false),
+            budget: Cell::new(BUDGET),
+            epoch: Cell::new(0),
+            polls: Cell::new(0),
+            turn: Cell::new(None),
+            thread: Cell::new(0),
+        }
+    };
+}
+
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&Context) -> R) -> R {
+    CONTEXT.with(f)
+}
+
+/// A number that no other thread of this process has or will have.
+///
+/// The address of a thread-local would be as cheap, but it is given out again after a thread ends,
+/// and a new thread could then pass for the owner of what the old one leaked.
+#[inline]
+pub(crate) fn thread_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    with(|context| {
+        let id = context.thread.get();
+        if id != 0 {
+            return id;
+        }
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        context.thread.set(id);
+        id
+    })
+}

@@ -1,0 +1,168 @@
+//! The state of one run, shared by its loop and by what was made in it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::context;
+use crate::frames;
+use crate::inbox::Inbox;
+use crate::reactor::Reactor;
+use crate::timers::{Action, Timers};
+
+pub(crate) struct Core {
+    pub(crate) reactor: Reactor,
+    pub(crate) inbox: Arc<Inbox>,
+    timers: RefCell<Timers>,
+    clock: Rc<dyn Clock>,
+    /// The moment that the timers' nanoseconds are counted from.
+    epoch: Instant,
+    /// Kept between turns so that waiting allocates nothing.
+    wakers: Cell<Vec<Waker>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+}
+
+/// The run of this thread.
+///
+/// # Panics
+/// Outside a run.
+#[track_caller]
+pub(crate) fn current() -> Rc<Core> {
+    match try_current() {
+        Some(core) => core,
+        None => panic!(
+            "this operation works only inside a Nestling run: \
+             call it from a future that `nestling::run` was given, or from a task below it"
+        ),
+    }
+}
+
+/// The run of this thread, if there is one.
+pub(crate) fn try_current() -> Option<Rc<Core>> {
+    // While the thread's locals are being destroyed there is no run either.
+    CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()
+}
+
+/// Makes `core` the run of this thread until the guard is dropped.
+pub(crate) struct Installed(());
+
+pub(crate) fn install(core: Rc<Core>) -> Option<Installed> {
+    CURRENT.with(|current| {
+        let mut current = current.borrow_mut();
+        if current.is_some() {
+            return None;
+        }
+        *current = Some(core);
+        Some(Installed(()))
+    })
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let core = CURRENT.with(|current| current.borrow_mut().take());
+        drop(core);
+    }
+}
+
+impl Core {
+    pub(crate) fn new(clock: Rc<dyn Clock>) -> io::Result<Core> {
+        let reactor = Reactor::new()?;
+        let inbox = Arc::new(Inbox::new(reactor.notifier()));
+        Ok(Core {
+            reactor,
+            inbox,
+            timers: RefCell::default(),
+            epoch: clock.now(),
+            clock,
+            wakers: Cell::default(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// A moment as the timers count it. What lies more than 584 years ahead counts as that.
+    pub(crate) fn nanos(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.epoch).as_nanos();
+        u64::try_from(since).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn with_timers<R>(&self, f: impl FnOnce(&mut Timers) -> R) -> R {
+        f(&mut self.timers.borrow_mut())
+    }
+
+    /// Fires the timers that are due by now.
+    pub(crate) fn fire_timers(&self) {
+        let now = self.now();
+        context::with(|context| context.turn.set(Some(now)));
+        if self.with_timers(|timers| timers.len() == 0) {
+            return;
+        }
+        let now = self.nanos(now);
+        // What is armed meanwhile for a moment that has passed fires in this round too, and cannot
+        // be endless: firing wakes and cancels, it runs nobody.
+        while let Some(action) = self.with_timers(|timers| timers.pop_expired(now)) {
+            match action {
+                Action::Wake(waker) => waker.wake(),
+                Action::Cancel(frame) => frames::cancel_by_deadline(frame),
+                Action::Call(call) => call(),
+            }
+        }
+    }
+
+    /// Looks at I/O without waiting, and wakes whom it concerns.
+    pub(crate) fn poll_io(&self) -> io::Result<()> {
+        self.wait_io(Some(Duration::ZERO))
+    }
+
+    /// Blocks until there is I/O, a deadline, or a message from another thread.
+    pub(crate) fn sleep(&self) -> io::Result<()> {
+        let timeout = self.with_timers(|timers| timers.next_deadline()).map(|at| {
+            match self.epoch.checked_add(Duration::from_nanos(at)) {
+                Some(deadline) => self.clock.time_until(deadline),
+                None => Duration::MAX,
+            }
+        });
+        if timeout == Some(Duration::ZERO) || !self.inbox.fall_asleep() {
+            return self.poll_io();
+        }
+        self.wait_io(timeout)
+    }
+
+    fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let mut wakers = self.wakers.take();
+        let result = self.reactor.wait(timeout, &mut wakers);
+        for waker in wakers.drain(..) {
+            waker.wake();
+        }
+        self.wakers.set(wakers);
+        result
+    }
+
+    /// Armed timers.
+    pub(crate) fn timer_count(&self) -> usize {
+        self.with_timers(|timers| timers.len())
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("clock", &self.clock)
+            .field("timers", &self.timer_count())
+            .field("inbox", &self.inbox)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,484 @@
+//! Frames as their owners see them: [`Frame`] is one node of the tree, [`Framed`] a future in it.
+//!
+//! The life of a framed future, as its `poll_step` sees it:
+//!
+//! ```text
+//!             poll: ready                  poll: pending, cancelled, no guests
+//! 1 running ---------------> 2 done        1 running ---------------> 3 cut (dropped in place)
+//! ```
+//!
+//! Who owns the frame decides what to make of a cut: a task ends, a scope whose own cancel it was
+//! reports it, any other stays pending so that the frame around it goes on unwinding.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use pin_project_lite::pin_project;
+
+use crate::cancelled::Cancelled;
+use crate::context::{self, BUDGET, NO_FRAME};
+use crate::frames::{self, FrameId};
+
+/// What a frame stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FrameKind {
+    /// The main future of a run.
+    Main,
+    /// A nursery.
+    Nursery,
+    /// The body of a nursery.
+    Body,
+    /// A child task.
+    Task,
+    /// A cancel scope, a shield or a cleanup.
+    Scope,
+}
+
+/// What a frame is called and where it was made.
+#[derive(Clone)]
+pub struct Label {
+    kind: FrameKind,
+    name: Option<Arc<str>>,
+    type_name: fn() -> &'static str,
+    site: &'static Location<'static>,
+    /// When it was made, as the loop's last look at the clock told.
+    since: Option<Instant>,
+}
+
+impl Label {
+    /// A label for something made at `site` whose name, unless one is given, is that of the type `T`.
+    #[must_use]
+    pub fn of<T: ?Sized>(kind: FrameKind, site: &'static Location<'static>) -> Label {
+        Label {
+            kind,
+            name: None,
+            type_name: std::any::type_name::<T>,
+            site,
+            since: context::with(|context| context.turn.get()),
+        }
+    }
+
+    /// The same label with a name.
+    #[must_use]
+    pub fn named(mut self, name: Option<Arc<str>>) -> Label {
+        self.name = name;
+        self
+    }
+
+    /// What the frame stands for.
+    #[must_use]
+    pub fn kind(&self) -> FrameKind {
+        self.kind
+    }
+
+    /// Where it was made.
+    #[must_use]
+    pub fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
+    /// When it was made, to the turn of the loop; `None` outside a run.
+    #[must_use]
+    pub fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// The name it was given.
+    #[must_use]
+    pub fn given_name(&self) -> Option<Arc<str>> {
+        self.name.clone()
+    }
+
+    /// The name it was given, or else the one of its function.
+    #[must_use]
+    pub fn name(&self) -> Arc<str> {
+        match &self.name {
+            Some(name) => Arc::clone(name),
+            None => Arc::from(readable(&(self.type_name)())),
+        }
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let site = self.site;
+        write!(f, "`{}` ({}:{})", self.name(), site.file(), site.line())
+    }
+}
+
+/// Makes `server::handler::{{closure}}` into `server::handler`.
+fn readable<'a>(type_name: &&'a str) -> &'a str {
+    let mut name = *type_name;
+    while let Some(rest) = name.strip_suffix("::{{closure}}") {
+        name = rest;
+    }
+    match name.split_once('<') {
+        Some((head, _)) if !head.is_empty() => head,
+        _ => name,
+    }
+}
+
+/// One node of this thread's tree of frames, taken out of it on drop.
+pub struct Frame {
+    id: FrameId,
+    not_send: PhantomData<Rc<()>>,
+}
+
+impl Frame {
+    /// A frame that hangs nowhere yet; it goes below the current one when it is first entered.
+    #[must_use]
+    pub fn new(label: Label) -> Frame {
+        Frame::from_id(frames::insert(label))
+    }
+
+    /// A frame below `self`, for a task which is polled there and nowhere else.
+    #[must_use]
+    pub fn child(&self, label: Label) -> Frame {
+        Frame::from_id(frames::insert_below(self.id, label))
+    }
+
+    fn from_id(id: FrameId) -> Frame {
+        Frame {
+            id,
+            not_send: PhantomData,
+        }
+    }
+
+    pub(crate) fn id(&self) -> FrameId {
+        self.id
+    }
+
+    /// A reference that keeps nothing alive: once the frame is gone, it does nothing.
+    #[must_use]
+    pub fn handle(&self) -> FrameRef {
+        FrameRef {
+            id: self.id,
+            not_send: PhantomData,
+        }
+    }
+
+    /// Makes the frame the current one until the guard is dropped, and hangs it below the one that
+    /// is current now. Cancelling it wakes `waker`.
+    pub fn enter(&self, waker: &Waker) -> Entered<'_> {
+        frames::arrive(self.id, waker);
+        self.enter_in_place()
+    }
+
+    /// Makes the frame the current one where it hangs.
+    pub fn enter_in_place(&self) -> Entered<'_> {
+        let cancelled = frames::is_effective(self.id.index);
+        context::with(|context| Entered {
+            frame: self,
+            outer: context.frame.replace(self.id.index),
+            outer_cancelled: context.cancelled.replace(cancelled),
+            epoch: context.epoch.get(),
+        })
+    }
+
+    /// Sets who is woken when the frame is cancelled.
+    pub fn set_waker(&self, waker: Waker) {
+        frames::set_waker(self.id, waker);
+    }
+
+    /// Cancels the frame and what is below it, down to the shields; wakes all of that.
+    /// `false`: it had been cancelled before, and the first cause stays.
+    pub fn cancel(&self, cause: Cancelled) -> bool {
+        frames::cancel(self.id, cause)
+    }
+
+    /// Cancels the frame as its deadline has passed; the report names the frame and where it was
+    /// made.
+    pub fn cancel_by_deadline(&self) {
+        frames::cancel_by_deadline(self.id);
+    }
+
+    /// Gives the frame a name.
+    pub fn set_name(&self, name: Arc<str>) {
+        frames::set_name(self.id, name);
+    }
+
+    /// Whether the frame is cancelled, by itself or from outside.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        frames::is_effective(self.id.index)
+    }
+
+    /// Whether the frame around this one is cancelled and no shield hides that.
+    #[must_use]
+    pub fn is_cancelled_from_outside(&self) -> bool {
+        frames::is_cancelled_from_outside(self.id)
+    }
+
+    /// Why the frame itself was cancelled.
+    #[must_use]
+    pub fn own_cause(&self) -> Option<Cancelled> {
+        frames::own_cause(self.id).map(Rc::unwrap_or_clone)
+    }
+
+    /// Why the frame is cancelled: the outermost cause that reaches it.
+    #[must_use]
+    pub fn effective_cause(&self) -> Option<Cancelled> {
+        frames::effective_cause(self.id).map(Rc::unwrap_or_clone)
+    }
+
+    /// Says that the frames around must not drop this one yet: a guest is waited for.
+    pub fn set_guest(&self, guest: bool) {
+        frames::set_guest(self.id, guest);
+    }
+
+    /// Hides the cancellation of outer frames from this one.
+    pub fn set_shield(&self, shield: bool) {
+        frames::set_shield(self.id, shield);
+    }
+
+    /// Notes a deadline for those inside who ask; it cancels nothing by itself.
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        frames::set_deadline(self.id, deadline);
+    }
+
+    /// Asks everything below the frame to come to an end, which wakes those who listen for that.
+    pub fn request_shutdown(&self) {
+        frames::request_shutdown(self.id);
+    }
+
+    /// Has the frame woken when one around it is asked to come to an end.
+    pub fn set_listener(&self) {
+        frames::set_listener(self.id);
+    }
+
+    /// Whether the frame or one around it has been asked to come to an end. Shields hide nothing here.
+    #[must_use]
+    pub fn is_shutdown_requested(&self) -> bool {
+        frames::is_shutdown_requested(self.id.index)
+    }
+
+    /// The tasks below the frame that have not ended.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<Label> {
+        frames::tasks_below(self.id)
+    }
+
+    /// Takes the frame from the one around it, and forgets who is to be woken.
+    pub fn detach(&self) {
+        frames::detach(self.id);
+    }
+
+    /// Wakes the frames right below this one.
+    pub fn wake_children(&self) {
+        frames::wake_children(self.id);
+    }
+
+    /// The label it was made with.
+    #[must_use]
+    pub fn label(&self) -> Option<Label> {
+        frames::label(self.id)
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        frames::remove(self.id);
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("label", &self.label())
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The least deadline of the scopes around the caller, up to the first shield.
+///
+/// `Ok(None)`: there is none.
+///
+/// # Errors
+/// The caller is cancelled already, for this reason.
+pub fn effective_deadline() -> Result<Option<Instant>, Cancelled> {
+    match context::with(|context| context.frame.get()) {
+        NO_FRAME => Ok(None),
+        frame => frames::effective_deadline(frame).map_err(Rc::unwrap_or_clone),
+    }
+}
+
+/// The label of the task that is being polled: a child, the body of a nursery, or the main future.
+#[must_use]
+pub fn current_task() -> Option<Label> {
+    match context::with(|context| context.frame.get()) {
+        NO_FRAME => None,
+        frame => frames::task_label(frame),
+    }
+}
+
+/// Leads to a frame of this thread as long as that lives.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameRef {
+    id: FrameId,
+    not_send: PhantomData<Rc<()>>,
+}
+
+impl FrameRef {
+    /// The frame, for a [`Canceller`](crate::Canceller) of another thread.
+    pub(crate) fn id(self) -> FrameId {
+        self.id
+    }
+
+    /// As [`Frame::cancel`].
+    pub fn cancel(&self, cause: Cancelled) -> bool {
+        frames::cancel(self.id, cause)
+    }
+
+    /// As [`Frame::set_waker`].
+    pub fn set_waker(&self, waker: Waker) {
+        frames::set_waker(self.id, waker);
+    }
+}
+
+/// While it lives, its frame is the current one.
+#[derive(Debug)]
+pub struct Entered<'a> {
+    frame: &'a Frame,
+    outer: u32,
+    outer_cancelled: bool,
+    epoch: u64,
+}
+
+impl Entered<'_> {
+    /// Whether what is in the frame has to be dropped now that it returned `Pending`.
+    fn must_cut(&self) -> bool {
+        context::with(|context| context.cancelled.get()) && frames::must_cut(self.frame.id)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        context::with(|context| {
+            context.frame.set(self.outer);
+            context.cancelled.set(self.outer_cancelled);
+            if context.epoch.get() != self.epoch {
+                // Something was cancelled or moved meanwhile: ask the tree instead.
+                let cancelled = self.outer != NO_FRAME && frames::is_effective(self.outer);
+                context.cancelled.set(cancelled);
+            }
+        });
+    }
+}
+
+/// Gives the task that is polled a full budget of checkpoints, and its poller the old one back.
+#[derive(Debug)]
+pub(crate) struct Budget(u32);
+
+impl Budget {
+    pub(crate) fn full() -> Budget {
+        context::with(|context| {
+            context.polls.set(context.polls.get().saturating_add(1));
+            Budget(context.budget.replace(BUDGET))
+        })
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        context::with(|context| context.budget.set(self.0));
+    }
+}
+
+/// How a framed future ended.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// It has a value; success wins over a cancellation that came meanwhile.
+    Done(T),
+    /// It was dropped in place.
+    Cut,
+}
+
+pin_project! {
+    /// A future that is cut off when its frame is cancelled.
+    pub struct Framed<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future> Framed<F> {
+    /// Puts `future` into a frame that is given at each poll.
+    pub fn new(future: F) -> Framed<F> {
+        Framed {
+            future: Some(future),
+        }
+    }
+
+    /// One that holds no future.
+    #[must_use]
+    pub fn ended() -> Framed<F> {
+        Framed { future: None }
+    }
+
+    /// Polls the future as part of scope-like code, in `frame`, which is hung below the current one.
+    ///
+    /// After `Ready` it stays `Ready(Cut)`.
+    pub fn poll_step(
+        self: Pin<&mut Self>,
+        frame: &Frame,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let entered = frame.enter(cx.waker());
+        self.poll_entered(&entered, cx)
+    }
+
+    /// Polls the future as a task of its own: with a full budget, in `frame` where it hangs.
+    pub fn poll_task(
+        self: Pin<&mut Self>,
+        frame: &Frame,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let _budget = Budget::full();
+        let entered = frame.enter_in_place();
+        self.poll_entered(&entered, cx)
+    }
+
+    /// Drops the future in place, in `frame`, whatever state it is in.
+    pub fn drop_in(self: Pin<&mut Self>, frame: &Frame) {
+        let _entered = frame.enter_in_place();
+        self.project().future.set(None);
+    }
+
+    fn poll_entered(
+        self: Pin<&mut Self>,
+        entered: &Entered<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Ready(Step::Cut);
+        };
+        let step = match future.poll(cx) {
+            Poll::Ready(value) => Step::Done(value),
+            Poll::Pending if entered.must_cut() => Step::Cut,
+            Poll::Pending => return Poll::Pending,
+        };
+        this.future.set(None);
+        Poll::Ready(step)
+    }
+}
+
+impl<F> fmt::Debug for Framed<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.future.is_some() {
+            "running"
+        } else {
+            "ended"
+        };
+        write!(f, "Framed({state})")
+    }
+}

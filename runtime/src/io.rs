@@ -1,0 +1,292 @@
+//! Waiting for sockets, pipes, and whatever else the system can watch.
+//!
+//! [`Io`] owns a non-blocking source and turns its operations into futures: it tries the operation,
+//! and if that would block, waits until the reactor says that it is worth another try. What the
+//! operation does is up to the caller, so every kind of socket is built on this one type.
+
+mod error;
+mod operation;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use polling::AsSource;
+
+use crate::checkpoint::poll_proceed;
+use crate::core::{self, Core};
+use crate::reactor::{Key, Reactor};
+
+pub use crate::reactor::{Direction, IoStatistics};
+pub use error::{BusyResource, RegisterError, WrongRun};
+pub use operation::{Operation, Readiness};
+
+/// A source of events, watched by the run it was made in.
+///
+/// The source must be non-blocking: one that blocks would hold up the whole run. `T` is what the
+/// system can watch: on Unix whatever is `AsFd` (sockets, pipes, a pidfd), on Windows `AsSocket`.
+///
+/// One task may wait to read and one to write at the same time, through shared references. Another
+/// one gets [`BusyResource`], as an error of the kind [`ResourceBusy`](io::ErrorKind::ResourceBusy).
+///
+/// Dropping it takes the source out of the reactor and closes it, also after the run has ended.
+///
+/// ```
+/// use std::io::{self, Read, Write};
+/// use std::net::{TcpListener, TcpStream};
+/// use nestling_runtime::io::Io;
+///
+/// let greeting = nestling_runtime::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let mut client = TcpStream::connect(listener.local_addr()?)?;
+///     let (server, _) = listener.accept()?;
+///     server.set_nonblocking(true)?;
+///     let server = Io::new(server)?;
+///
+///     client.write_all(b"hello")?;
+///     let mut buffer = [0; 16];
+///     let count = server.read_with(|mut stream| stream.read(&mut buffer)).await?;
+///     io::Result::Ok(buffer[..count].to_vec())
+/// })?;
+/// assert_eq!(greeting, b"hello");
+/// # io::Result::Ok(())
+/// ```
+pub struct Io<T: AsSource> {
+    core: Rc<Core>,
+    key: Key,
+    /// Taken only by `into_inner` and the destructor. Nobody gets it by `&mut`: exchanged for
+    /// another, it would leave a stale registration behind.
+    source: Option<T>,
+}
+
+impl<T: AsSource> Io<T> {
+    /// Has `source` watched by the reactor of the current run.
+    ///
+    /// # Errors
+    /// [`RegisterError`] with the system's reason: it cannot watch such a thing (regular files), it
+    /// watches this one already, or it has no room.
+    ///
+    /// # Panics
+    /// Outside a run.
+    #[track_caller]
+    pub fn new(source: T) -> io::Result<Io<T>>
+    where
+        // The reactor relies on a registered source staying open, also if the `Io` is leaked.
+        T: 'static,
+    {
+        let core = core::current();
+        let key = core
+            .reactor
+            .register(&source)
+            .map_err(RegisterError::wrap::<T>)?;
+        Ok(Io {
+            core,
+            key,
+            source: Some(source),
+        })
+    }
+
+    /// The source, for operations that do not wait.
+    pub fn get_ref(&self) -> &T {
+        match &self.source {
+            Some(source) => source,
+            None => unreachable!("it is taken only from an `Io` that ends"),
+        }
+    }
+
+    /// Takes the source out of the reactor and gives it back; it is still non-blocking.
+    ///
+    /// # Errors
+    /// What the system says if the source is not in its list any more, because some other code has
+    /// closed it. The source is dropped then.
+    pub fn into_inner(mut self) -> io::Result<T> {
+        match self.source.take() {
+            Some(source) => {
+                self.core.reactor.deregister(self.key, &source)?;
+                Ok(source)
+            }
+            None => unreachable!("it is taken only from an `Io` that ends"),
+        }
+    }
+
+    /// Reads, accepts, or does whatever else waits for incoming things: calls `op` until it returns
+    /// something else than [`WouldBlock`](io::ErrorKind::WouldBlock) or
+    /// [`Interrupted`](io::ErrorKind::Interrupted), each time that the source may be readable.
+    ///
+    /// `op` must return `WouldBlock` only if the source itself has nothing to read, since it is not
+    /// called again before the system reports a change.
+    ///
+    /// # Cancel and drop
+    /// It is a checkpoint: in a cancelled context `op` is not called. Once `op` has had an effect the
+    /// future is ready in that very poll, so nothing it read can be lost.
+    ///
+    /// # Errors
+    /// Those of `op`; [`BusyResource`] if another task waits to read; [`WrongRun`].
+    ///
+    /// # Panics
+    /// Polled outside a run.
+    pub fn read_with<R, F>(&self, op: F) -> Operation<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<R>,
+    {
+        Operation::new(self, Direction::Read, op)
+    }
+
+    /// As [`read_with`](Io::read_with), for operations that wait until something can go out.
+    pub fn write_with<R, F>(&self, op: F) -> Operation<'_, T, F>
+    where
+        F: FnMut(&T) -> io::Result<R>,
+    {
+        Operation::new(self, Direction::Write, op)
+    }
+
+    /// One poll of [`read_with`](Io::read_with), for those who implement a trait like `AsyncRead`.
+    ///
+    /// The task is woken when another poll is worth it. If several tasks poll, the last one is woken,
+    /// as usual with such traits; a future of `read_with` takes precedence over them all.
+    ///
+    /// # Errors
+    /// As `read_with`.
+    ///
+    /// # Panics
+    /// Outside a run.
+    pub fn poll_read_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, Direction::Read, op)
+    }
+
+    /// One poll of [`write_with`](Io::write_with); see [`poll_read_with`](Io::poll_read_with).
+    pub fn poll_write_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_with(cx, Direction::Write, op)
+    }
+
+    /// Waits until the source is readable or at its end, without reading.
+    ///
+    /// The system is asked anew, so earlier events do not count. Between its answer and the caller's
+    /// next step somebody else may have read, so the step must still be ready to find nothing.
+    /// [`read_with`](Io::read_with) is cheaper wherever there is an operation to try.
+    ///
+    /// # Cancel and drop
+    /// It is a checkpoint without an effect; nothing is left behind.
+    ///
+    /// # Errors
+    /// [`BusyResource`] if another task waits to read; [`WrongRun`].
+    ///
+    /// # Panics
+    /// Polled outside a run.
+    pub fn readable(&self) -> Readiness<'_, T> {
+        Readiness::new(self, Direction::Read)
+    }
+
+    /// Waits until the source is writable (a connection: made or refused), without writing; see
+    /// [`readable`](Io::readable).
+    pub fn writable(&self) -> Readiness<'_, T> {
+        Readiness::new(self, Direction::Write)
+    }
+
+    /// Says that an operation did less than it was asked for, as a read that did not fill its buffer.
+    ///
+    /// The next operation then waits for the system's report instead of being tried in vain. An end
+    /// of the stream behind the data is not missed.
+    ///
+    /// Only byte streams allow that conclusion. If there was more after all, it would be read no
+    /// sooner than the next bytes come in.
+    pub fn drained(&self, direction: Direction) {
+        self.reactor().drained(self.key, direction);
+    }
+
+    fn reactor(&self) -> &Reactor {
+        &self.core.reactor
+    }
+
+    fn poll_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        ready!(poll_proceed(cx));
+        self.enter(direction, false)?;
+        if let Some(result) = self.attempt(direction, &mut op) {
+            return Poll::Ready(result);
+        }
+        // `op` may have let a future wait here.
+        self.enter(direction, false)?;
+        self.park(cx, direction, false)?;
+        Poll::Pending
+    }
+
+    /// Whether the current task may use `direction` at all. `claimed`: it has waited for it already.
+    fn enter(&self, direction: Direction, claimed: bool) -> io::Result<()> {
+        if !Rc::ptr_eq(&self.core, &core::current()) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                WrongRun::of::<T>(),
+            ));
+        }
+        if !claimed && self.reactor().facts(self.key, direction).claimed {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                BusyResource::of::<T>(direction),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Calls `op` as long as the source may be ready; `None` if it is not.
+    fn attempt<R>(
+        &self,
+        direction: Direction,
+        op: &mut impl FnMut(&T) -> io::Result<R>,
+    ) -> Option<io::Result<R>> {
+        while self.reactor().facts(self.key, direction).ready {
+            match op(self.get_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.reactor().would_block(self.key, direction);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return Some(result),
+            }
+        }
+        None
+    }
+
+    fn park(&self, cx: &mut Context<'_>, direction: Direction, claim: bool) -> io::Result<()> {
+        self.reactor()
+            .park(self.key, direction, self.get_ref(), cx.waker(), claim)
+    }
+}
+
+impl<T: AsSource> Drop for Io<T> {
+    fn drop(&mut self) {
+        if let Some(source) = &self.source {
+            // Nobody is left to act on an error; it means that the descriptor was closed by somebody
+            // else, and a report on whatever bears its number now finds the registration void.
+            if let Err(error) = self.reactor().deregister(self.key, source) {
+                tracing::warn!(%error, "a source had left the reactor before its `Io` was dropped");
+            }
+        }
+    }
+}
+
+impl<T: AsSource + fmt::Debug> fmt::Debug for Io<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reader = self.reactor().facts(self.key, Direction::Read).claimed;
+        let writer = self.reactor().facts(self.key, Direction::Write).claimed;
+        f.debug_struct("Io")
+            .field("source", self.get_ref())
+            .field("reader_waits", &reader)
+            .field("writer_waits", &writer)
+            .finish()
+    }
+}

@@ -1,0 +1,436 @@
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::{BusyResource, Direction, Io, IoStatistics, WrongRun};
+use crate::reactor::tests::pair;
+use crate::{checkpoint, context, run, statistics};
+
+type Socket = Io<TcpStream>;
+
+/// A source and a blocking peer.
+fn connection() -> (Socket, TcpStream) {
+    let (ours, peer) = pair();
+    (Io::new(ours).unwrap(), peer)
+}
+
+async fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    let mut future = Some(future);
+    poll_fn(|cx| match future.take() {
+        Some(future) => Poll::Ready(future.poll(cx)),
+        None => Poll::Pending,
+    })
+    .await
+}
+
+async fn read(io: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    io.read_with(|mut stream| stream.read(buffer)).await
+}
+
+fn io_statistics() -> IoStatistics {
+    statistics().io
+}
+
+#[test]
+fn a_read_waits_for_data() {
+    run(async {
+        let (io, mut peer) = connection();
+        let mut buffer = [0; 8];
+        {
+            let mut reading = pin!(read(&io, &mut buffer));
+            assert!(poll_once(reading.as_mut()).await.is_pending());
+            peer.write_all(b"abc").unwrap();
+            assert_eq!(reading.await.unwrap(), 3);
+        }
+        assert_eq!(&buffer[..3], b"abc");
+    });
+}
+
+#[test]
+fn an_operation_is_tried_before_anything_else() {
+    run(async {
+        let (io, _peer) = connection();
+        let mut writing = pin!(io.write_with(|mut stream| stream.write(b"abc")));
+        assert!(matches!(
+            poll_once(writing.as_mut()).await,
+            Poll::Ready(Ok(3))
+        ));
+    });
+}
+
+#[test]
+fn an_interrupted_operation_is_tried_again() {
+    run(async {
+        let (io, _peer) = connection();
+        let mut calls = 0;
+        let result = io
+            .write_with(|_| {
+                calls += 1;
+                if calls < 3 {
+                    Err(ErrorKind::Interrupted.into())
+                } else {
+                    Ok(calls)
+                }
+            })
+            .await;
+        assert_eq!(result.unwrap(), 3);
+    });
+}
+
+#[test]
+fn an_operation_that_would_block_is_not_tried_again_before_a_report() {
+    run(async {
+        let (io, mut peer) = connection();
+        let calls = AtomicUsize::new(0);
+        let mut reading = pin!(io.read_with(|mut stream| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            stream.read(&mut [0; 8])
+        }));
+        for _ in 0..3 {
+            assert!(poll_once(reading.as_mut()).await.is_pending());
+            checkpoint().await;
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(reading.await.unwrap(), 3);
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
+    });
+}
+
+#[test]
+fn a_second_reader_is_refused_and_a_writer_is_not() {
+    run(async {
+        let (io, mut peer) = connection();
+        let mut buffer = [0; 8];
+        let mut first = pin!(read(&io, &mut buffer));
+        assert!(poll_once(first.as_mut()).await.is_pending());
+        // Also when there is something to read meanwhile.
+        peer.write_all(b"abc").unwrap();
+
+        let refused = read(&io, &mut [0; 8]).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
+        let busy: BusyResource = refused.downcast().unwrap();
+        assert_eq!(busy.direction, Direction::Read);
+        assert!(busy.to_string().contains("TcpStream"), "{busy}");
+        let refused = io.readable().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
+        let polled = poll_fn(|cx| io.poll_read_with(cx, |mut stream| stream.read(&mut [0; 8])));
+        assert_eq!(polled.await.unwrap_err().kind(), ErrorKind::ResourceBusy);
+
+        io.write_with(|mut stream| stream.write(b"x"))
+            .await
+            .unwrap();
+        io.writable().await.unwrap();
+        assert_eq!(first.await.unwrap(), 3);
+        assert_eq!(io_statistics().tasks_waiting_read, 0);
+    });
+}
+
+#[test]
+fn a_dropped_operation_leaves_nothing_and_reads_nothing() {
+    run(async {
+        let (io, mut peer) = connection();
+        let mut buffer = [0; 8];
+        {
+            let mut reading = Box::pin(read(&io, &mut buffer));
+            assert!(poll_once(reading.as_mut()).await.is_pending());
+            assert_eq!(io_statistics().tasks_waiting_read, 1);
+            peer.write_all(b"abc").unwrap();
+            drop(reading);
+        }
+        assert_eq!(io_statistics().tasks_waiting_read, 0);
+        assert_eq!(read(&io, &mut buffer).await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_leaked_operation_keeps_its_direction_and_harms_nobody_else() {
+    #[expect(clippy::mem_forget, reason = "what is tested")]
+    run(async {
+        let (io, _peer) = connection();
+        let mut buffer = [0; 8];
+        let mut reading = io.read_with(|mut stream| stream.read(&mut buffer));
+        assert!(poll_once(pin!(&mut reading)).await.is_pending());
+        std::mem::forget(reading);
+        let refused = io.readable().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
+        drop(io);
+        assert_eq!(io_statistics().sources, 0);
+    });
+}
+
+#[test]
+fn in_a_cancelled_context_an_operation_has_no_effect() {
+    run(async {
+        let (io, _peer) = connection();
+        let mut calls = 0;
+        {
+            let mut operation = pin!(io.write_with(|_| {
+                calls += 1;
+                Ok(())
+            }));
+            let polled = poll_fn(|cx| {
+                let before = context::with(|context| context.cancelled.replace(true));
+                let polled = operation.as_mut().poll(cx);
+                context::with(|context| context.cancelled.set(before));
+                Poll::Ready(polled)
+            });
+            assert!(polled.await.is_pending());
+        }
+        assert_eq!(calls, 0);
+        assert_eq!(io_statistics().tasks_waiting_write, 0);
+    });
+}
+
+/// A short read used to clear the readiness for good when the end of the stream had been queued
+/// together with the data, and the next read hung: no further edge was to come.
+#[test]
+fn an_end_that_is_queued_behind_data_is_seen_after_a_short_read() {
+    run(async {
+        for report_first in [false, true] {
+            let (ours, mut peer) = pair();
+            peer.write_all(b"abc").unwrap();
+            peer.shutdown(Shutdown::Both).unwrap();
+            drop(peer);
+            let io = Io::new(ours).unwrap();
+            if report_first {
+                io.readable().await.unwrap();
+            }
+            let mut buffer = [0; 8];
+            assert_eq!(read(&io, &mut buffer).await.unwrap(), 3);
+            io.drained(Direction::Read);
+            assert_eq!(read(&io, &mut buffer).await.unwrap(), 0);
+            io.drained(Direction::Read);
+            assert_eq!(read(&io, &mut buffer).await.unwrap(), 0);
+        }
+    });
+}
+
+#[test]
+fn data_after_a_short_read_is_seen() {
+    run(async {
+        let (io, mut peer) = connection();
+        let mut buffer = [0; 8];
+        for _ in 0..3 {
+            peer.write_all(b"abc").unwrap();
+            assert_eq!(read(&io, &mut buffer).await.unwrap(), 3);
+            io.drained(Direction::Read);
+        }
+        // What comes between the short read and the hint is not lost either.
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(read(&io, &mut buffer).await.unwrap(), 3);
+        peer.write_all(b"de").unwrap();
+        io.drained(Direction::Read);
+        assert_eq!(read(&io, &mut buffer).await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn readable_tells_the_present_state() {
+    run(async {
+        let (io, mut peer) = connection();
+        {
+            let mut readable = pin!(io.readable());
+            for _ in 0..3 {
+                assert!(poll_once(readable.as_mut()).await.is_pending());
+                checkpoint().await;
+            }
+            peer.write_all(b"abc").unwrap();
+            readable.await.unwrap();
+        }
+        // It is still true.
+        io.readable().await.unwrap();
+        io.readable().await.unwrap();
+        // And not any more, though `io` has not seen the read.
+        assert_eq!(io.get_ref().read(&mut [0; 8]).unwrap(), 3);
+        let mut readable = pin!(io.readable());
+        for _ in 0..3 {
+            assert!(poll_once(readable.as_mut()).await.is_pending());
+            checkpoint().await;
+        }
+        drop(peer);
+        readable.await.unwrap();
+    });
+}
+
+#[test]
+fn a_reader_and_a_writer_wait_at_the_same_time() {
+    run(async {
+        let (io, mut peer) = connection();
+        let mut sent = 0;
+        let chunk = [0; 1 << 16];
+        let mut writing = loop {
+            let mut writing = Box::pin(io.write_with(|mut stream| stream.write(&chunk)));
+            match poll_once(writing.as_mut()).await {
+                Poll::Ready(count) => sent += count.unwrap(),
+                Poll::Pending => break writing,
+            }
+        };
+        let mut buffer = [0; 8];
+        let mut reading = Box::pin(read(&io, &mut buffer));
+        assert!(poll_once(reading.as_mut()).await.is_pending());
+        assert_eq!(io_statistics().tasks_waiting_read, 1);
+        assert_eq!(io_statistics().tasks_waiting_write, 1);
+
+        peer.write_all(b"abc").unwrap();
+        // One task waits for both, as `join` does. The system may find room for more meanwhile.
+        let mut written = None;
+        let count = poll_fn(|cx| {
+            if written.is_none() {
+                if let Poll::Ready(count) = writing.as_mut().poll(cx) {
+                    written = Some(count);
+                }
+            }
+            reading.as_mut().poll(cx)
+        });
+        assert_eq!(count.await.unwrap(), 3);
+
+        peer.read_exact(&mut vec![0; sent]).unwrap();
+        let written = match written {
+            Some(count) => count,
+            None => writing.await,
+        };
+        assert!(written.unwrap() > 0);
+    });
+}
+
+#[test]
+fn a_source_given_back_is_free() {
+    run(async {
+        let (io, mut peer) = connection();
+        assert_eq!(io_statistics().sources, 1);
+        let ours = io.into_inner().unwrap();
+        assert_eq!(io_statistics().sources, 0);
+        let io = Io::new(ours).unwrap();
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(read(&io, &mut [0; 8]).await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn another_run_is_refused_and_may_register_the_source_anew() {
+    let (io, mut peer) = run(async { connection() });
+    run(async {
+        let refused = read(&io, &mut [0; 8]).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+        assert!(refused.downcast::<WrongRun>().is_ok());
+        let io = Io::new(io.into_inner().unwrap()).unwrap();
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(read(&io, &mut [0; 8]).await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_source_may_be_dropped_after_its_run() {
+    let (io, mut peer) = run(async { connection() });
+    drop(io);
+    assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0, "it has been closed");
+}
+
+#[cfg(unix)]
+#[test]
+#[cfg_attr(miri, ignore = "no such file there")]
+fn a_regular_file_is_refused_with_advice() {
+    run(async {
+        let file = std::fs::File::open(file!()).or_else(|_| std::fs::File::open("Cargo.toml"));
+        let refused = Io::new(file.unwrap()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+        assert!(refused.to_string().contains("in a thread"), "{refused}");
+        assert_eq!(io_statistics().sources, 0);
+    });
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_future_takes_precedence_over_polls_and_tells_them() {
+    run(async {
+        let (io, mut peer) = connection();
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        let mut poll = || io.poll_read_with(&mut cx, |mut stream| stream.read(&mut [0; 8]));
+        assert!(poll().is_pending());
+
+        let mut buffer = [0; 8];
+        let mut reading = pin!(read(&io, &mut buffer));
+        assert!(poll_once(reading.as_mut()).await.is_pending());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        let Poll::Ready(Err(refused)) = poll() else {
+            panic!("it would wait for ever")
+        };
+        assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(reading.await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_poll_is_woken_by_data() {
+    run(async {
+        let (io, mut peer) = connection();
+        let mut polls = 0;
+        let count = poll_fn(|cx| {
+            polls += 1;
+            let polled = io.poll_read_with(cx, |mut stream| stream.read(&mut [0; 8]));
+            if polled.is_pending() {
+                peer.write_all(b"abc").unwrap();
+            }
+            polled
+        });
+        assert_eq!(count.await.unwrap(), 3);
+        assert_eq!(polls, 2);
+    });
+}
+
+/// Looks at the reactor when it is woken and when it is dropped.
+struct Nosy;
+
+impl Wake for Nosy {
+    fn wake(self: Arc<Self>) {
+        io_statistics();
+    }
+}
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        io_statistics();
+    }
+}
+
+#[test]
+fn wakers_may_use_the_reactor_when_they_are_woken_or_dropped() {
+    run(async {
+        let (io, mut peer) = connection();
+        let park = || {
+            let waker = Waker::from(Arc::new(Nosy));
+            let polled = io.poll_read_with(&mut Context::from_waker(&waker), |mut stream| {
+                stream.read(&mut [0; 8])
+            });
+            assert!(polled.is_pending());
+        };
+        park();
+        park();
+        {
+            let mut buffer = [0; 8];
+            let mut reading = pin!(read(&io, &mut buffer));
+            assert!(poll_once(reading.as_mut()).await.is_pending());
+        }
+        park();
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(read(&io, &mut [0; 8]).await.unwrap(), 3);
+        park();
+        drop(io);
+    });
+}

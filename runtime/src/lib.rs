@@ -1,0 +1,45 @@
+//! The loop under Nestling: reactor, timers, clock, frames and tasks.
+//!
+//! Programs use the `nestling` crate, which re-exports what they need from here. What is public here
+//! beyond that is what `nestling-nursery` and `nestling-net` are built on, and what others may build
+//! their own primitives on.
+
+mod cancelled;
+mod canceller;
+mod checkpoint;
+mod clock;
+mod context;
+mod core;
+mod frame;
+mod frames;
+mod handle;
+mod handshake;
+mod inbox;
+pub mod io;
+mod prim;
+mod reactor;
+mod remote;
+mod run;
+#[cfg(unix)]
+pub mod signal;
+mod statistics;
+mod task;
+mod time;
+mod timer;
+mod timers;
+
+pub use cancelled::{CancelKind, Cancelled};
+pub use canceller::Canceller;
+pub use checkpoint::{Checkpoint, checkpoint, is_cancelled, poll_proceed};
+pub use clock::{Clock, SystemClock};
+pub use frame::{
+    Entered, Frame, FrameKind, FrameRef, Framed, Label, Step, current_task, effective_deadline,
+};
+pub use handle::{RunFinished, RunHandle};
+pub use run::{Builder, RunError, describe, run};
+pub use statistics::{Statistics, statistics};
+pub use task::{SpawnedTask, TaskQueue};
+pub use time::{
+    Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever, sleep_until,
+};
+pub use timer::Timer;

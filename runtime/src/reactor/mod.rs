@@ -1,0 +1,159 @@
+//! The reactor: tells tasks when their sources are ready.
+//!
+//! A source is registered once and belongs to the run it was registered in. An operation is tried
+//! first; only when it would block does its task leave a waker, one for each direction of a source.
+//! `wait` asks the system, notes in `sources` what was reported, and hands out the wakers concerned;
+//! it wakes nobody itself, so nothing is borrowed when foreign code runs.
+//!
+//! On Linux `epoll` asks, edge-triggered, so that neither registering nor re-arming costs a system
+//! call per operation. Elsewhere, and on Linux with `--cfg nestling_portable` for the tests' sake,
+//! `portable` asks through the `polling` crate, oneshot, since not every system has edges.
+
+mod sources;
+#[cfg(test)]
+pub(crate) mod tests;
+
+#[cfg(all(target_os = "linux", not(nestling_portable)))]
+mod epoll;
+#[cfg(all(target_os = "linux", not(nestling_portable)))]
+use epoll as backend;
+#[cfg(not(all(target_os = "linux", not(nestling_portable))))]
+mod portable;
+#[cfg(not(all(target_os = "linux", not(nestling_portable))))]
+use portable as backend;
+
+use std::io;
+use std::task::Waker;
+use std::time::Duration;
+
+use polling::AsSource;
+
+use backend::Backend;
+use sources::{Facts, Sources};
+
+pub(crate) use backend::Notifier;
+pub use sources::Direction;
+pub(crate) use sources::Key;
+
+/// The longest that one call to the system waits; the loop comes round and waits again. Systems
+/// refuse or misread timeouts beyond some point, and this is the nearest of those points: 24.8 days.
+const WAIT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// The sources of a run and who waits for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IoStatistics {
+    /// Sources that are registered.
+    pub sources: usize,
+    /// Tasks that wait to read, each from a source of its own.
+    pub tasks_waiting_read: usize,
+    /// Tasks that wait to write, each to a source of its own.
+    pub tasks_waiting_write: usize,
+    /// What the loop asks for events: `"epoll"` or `"polling"`.
+    pub backend: &'static str,
+}
+
+pub(crate) struct Reactor {
+    backend: Backend,
+    sources: Sources,
+}
+
+impl Reactor {
+    pub(crate) fn new() -> io::Result<Reactor> {
+        Ok(Reactor {
+            backend: Backend::new()?,
+            sources: Sources::new(Backend::KIND),
+        })
+    }
+
+    /// Waits for events for at most `timeout` (`None`: for ever; zero: only looks), notes them, and
+    /// appends the wakers to be woken to `wakers`.
+    ///
+    /// It may return without any event: after a notification, a signal, or 24 days. It does not
+    /// return before `timeout` for want of precision.
+    pub(crate) fn wait(
+        &self,
+        timeout: Option<Duration>,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<()> {
+        let timeout = timeout.map(|timeout| timeout.min(WAIT_MAX));
+        match self.backend.wait(timeout, &self.sources, wakers) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    /// What another thread ends a `wait` with: the one that goes on, or else the next.
+    pub(crate) fn notifier(&self) -> Notifier {
+        self.backend.notifier()
+    }
+
+    pub(crate) fn statistics(&self) -> IoStatistics {
+        self.sources.statistics(Backend::NAME)
+    }
+
+    /// Takes up a source. The caller owns it and calls `deregister` before it is closed.
+    pub(crate) fn register(&self, source: &impl AsSource) -> io::Result<Key> {
+        let key = self.sources.insert()?;
+        let added = self.backend.add(source, key);
+        if added.is_err() {
+            self.sources.remove(key);
+        }
+        added.map(|()| key)
+    }
+
+    /// Forgets a source. `key` is void afterwards, also after an error.
+    pub(crate) fn deregister(&self, key: Key, source: &impl AsSource) -> io::Result<()> {
+        let deleted = self.backend.delete(source);
+        self.sources.remove(key);
+        deleted
+    }
+
+    pub(crate) fn facts(&self, key: Key, direction: Direction) -> Facts {
+        self.sources.facts(key, direction)
+    }
+
+    /// Notes that the operation would block.
+    pub(crate) fn would_block(&self, key: Key, direction: Direction) {
+        self.sources.would_block(key, direction);
+    }
+
+    /// Notes that the operation left nothing to do.
+    pub(crate) fn drained(&self, key: Key, direction: Direction) {
+        self.sources.drained(key, direction);
+    }
+
+    /// Discards what is known about the source, so that whoever parks next is told anew.
+    pub(crate) fn forget(&self, key: Key, direction: Direction) {
+        self.sources.forget(key, direction);
+    }
+
+    /// Has `waker` woken when `direction` becomes ready; with `claim`, nobody else may wait for it
+    /// until `release`. After an error nothing is left behind.
+    pub(crate) fn park(
+        &self,
+        key: Key,
+        direction: Direction,
+        source: &impl AsSource,
+        waker: &Waker,
+        claim: bool,
+    ) -> io::Result<()> {
+        self.sources.park(key, direction, waker, claim);
+        let Some(interest) = self.sources.to_arm(key, direction) else {
+            return Ok(());
+        };
+        match self.backend.arm(source, key, interest) {
+            Ok(()) => self.sources.set_armed(key, direction),
+            Err(error) => {
+                self.sources.release(key, direction);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the waker and the claim that `park` left.
+    pub(crate) fn release(&self, key: Key, direction: Direction) {
+        self.sources.release(key, direction);
+    }
+}

@@ -1,0 +1,346 @@
+#![expect(
+    unsafe_code,
+    reason = "erases the lifetime of borrowed tasks, and keeps a queue of them on its own thread"
+)]
+//! Tasks that borrow, and the queue from which their nursery polls them.
+//!
+//! A task is one `async-task` allocation. Waking it pushes its `Runnable` here; it is run by
+//! [`TaskQueue::run_ready`], that is, by the owner's own poll, and by nothing else. So an owner that
+//! is leaked is never polled again and its tasks never run again: that is the whole soundness
+//! argument for tasks that borrow. Wakers may outlive everything and wake from anywhere; what they
+//! hold is the queue (`Arc`), whose thread-bound half other threads never touch.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use async_task::Runnable;
+
+use crate::context;
+use crate::core;
+use crate::inbox::{Inbox, Message};
+use crate::remote::Remote;
+
+/// The ready tasks of one owner, with the waker that gets the owner polled.
+pub struct TaskQueue {
+    local: ThreadBound<Local>,
+    remote: Remote<Runnable>,
+    inbox: Arc<Inbox>,
+}
+
+#[derive(Default)]
+struct Local {
+    ready: RefCell<VecDeque<Runnable>>,
+    /// Whoever polls the owner.
+    owner: Cell<Option<Waker>>,
+    /// The owner has been woken since it was last polled.
+    notified: Cell<bool>,
+    /// The owner's own part (the body of a nursery) has been woken.
+    body: Cell<bool>,
+}
+
+impl TaskQueue {
+    /// A queue of the current run.
+    ///
+    /// # Panics
+    /// Outside a run.
+    #[must_use]
+    pub fn new() -> Arc<TaskQueue> {
+        Arc::new(TaskQueue {
+            local: ThreadBound::new(Local::default()),
+            remote: Remote::new(),
+            inbox: Arc::clone(&core::current().inbox),
+        })
+    }
+
+    /// Whether the run that is going on is the one that the queue was made in.
+    #[must_use]
+    pub fn is_of_current_run(&self) -> bool {
+        core::try_current().is_some_and(|core| Arc::ptr_eq(&core.inbox, &self.inbox))
+    }
+
+    /// Makes a task of `future` and schedules its first poll. The waker that is returned must be
+    /// kept until the future has returned `Ready`: a task whose last waker goes before that is
+    /// closed and scheduled once more, only to be dropped.
+    ///
+    /// # Safety
+    /// Before anything that `future` borrows is gone, either the future must have returned `Ready`
+    /// or been dropped, or the queue must have been leaked and none of its methods that poll
+    /// (`run_ready`, `run_until`) be called again.
+    pub unsafe fn spawn_unchecked<F>(self: &Arc<Self>, future: F) -> SpawnedTask
+    where
+        F: Future<Output = ()>,
+    {
+        let queue = Arc::clone(self);
+        let schedule = move |runnable| queue.schedule(runnable);
+        // SAFETY: the four conditions of async-task.
+        // `F` is not `Send`: its Runnable is run only by this thread, since the thread-bound half of
+        // the queue is the only place it is run from; other threads push it to `remote`, from where
+        // this thread takes it, and no queue is dropped elsewhere with Runnables in it (see `Drop`).
+        // `F` is not `'static`: by the caller's promise it is not polled or dropped by us after what
+        // it borrows is gone; a future that returned `Ready` has been dropped in that same call.
+        // `schedule` is `Send + Sync + 'static`: it holds an `Arc<TaskQueue>`, see there.
+        let (runnable, task) =
+            unsafe { async_task::Builder::new().spawn_unchecked(|()| future, schedule) };
+        task.detach();
+        SpawnedTask { runnable }
+    }
+
+    fn schedule(self: &Arc<Self>, runnable: Runnable) {
+        match self.local.get() {
+            Some(local) => {
+                local.ready.borrow_mut().push_back(runnable);
+                local.notify();
+            }
+            None => self.post(self.remote.push(runnable)),
+        }
+    }
+
+    /// Tells the run that something arrived from another thread.
+    fn post(self: &Arc<Self>, must_post: bool) {
+        if must_post {
+            // Refused, the run has ended: what arrived stays in `remote`, for an owner that still
+            // lives and takes it from there when it is dropped.
+            let _ended = self.inbox.post(Message::Tasks(Arc::clone(self)));
+        }
+    }
+
+    /// Moves what other threads left to the local half.
+    pub(crate) fn collect(&self) {
+        let Some(local) = self.local.get() else {
+            return;
+        };
+        let arrived = self.remote.take();
+        if arrived.body {
+            local.body.set(true);
+        }
+        if arrived.body || !arrived.items.is_empty() {
+            local.ready.borrow_mut().extend(arrived.items);
+            local.notify();
+        }
+    }
+
+    /// A waker for the owner's own part, whose wake-ups [`TaskQueue::take_body`] tells.
+    #[must_use]
+    pub fn body_waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+
+    /// Whether the owner's own part was woken since the last call.
+    #[must_use]
+    pub fn take_body(&self) -> bool {
+        self.local
+            .get()
+            .is_some_and(|local| local.body.replace(false))
+    }
+
+    /// Notes who polls the owner, and that it is being polled.
+    pub fn begin_poll(&self, waker: &Waker) {
+        let Some(local) = self.local.get() else {
+            return;
+        };
+        local.notified.set(false);
+        let old = local.owner.take();
+        match old {
+            Some(old) if old.will_wake(waker) => local.owner.set(Some(old)),
+            old => {
+                local.owner.set(Some(waker.clone()));
+                drop(old);
+            }
+        }
+    }
+
+    /// Polls the tasks that are ready now, each once; what becomes ready meanwhile waits for the
+    /// next call.
+    pub fn run_ready(&self) {
+        let Some(local) = self.local.get() else {
+            return;
+        };
+        let snapshot = local.ready.borrow().len();
+        for _ in 0..snapshot {
+            let Some(runnable) = local.pop() else { return };
+            runnable.run();
+        }
+    }
+
+    /// Polls ready tasks until `done`, waiting for those that other threads are about to hand over.
+    ///
+    /// The caller has woken every task that is left, so each is here, or in the hands of a thread
+    /// that is between marking it as scheduled and pushing it, where no foreign code runs.
+    pub fn run_until(&self, done: impl Fn() -> bool) {
+        let Some(local) = self.local.get() else {
+            return;
+        };
+        // The owner is being dropped; nobody is to be woken for it any more.
+        local.notified.set(true);
+        drop(local.owner.take());
+        while !done() {
+            match local.pop() {
+                Some(runnable) => {
+                    runnable.run();
+                }
+                None => local.ready.borrow_mut().extend(self.remote.wait()),
+            }
+        }
+    }
+
+    /// Lets go of everything once the owner is done, so that wakers that live on keep only the shell.
+    pub fn clear(&self) {
+        let Some(local) = self.local.get() else {
+            return;
+        };
+        local.notified.set(true);
+        drop(local.owner.take());
+        let ready = local.ready.take();
+        debug_assert!(ready.is_empty(), "a task outlived its owner");
+        drop(ready);
+    }
+}
+
+impl Local {
+    fn pop(&self) -> Option<Runnable> {
+        self.ready.borrow_mut().pop_front()
+    }
+
+    /// Wakes the owner once per poll.
+    fn notify(&self) {
+        if self.notified.replace(true) {
+            return;
+        }
+        if let Some(waker) = self.owner.take() {
+            // Waking is foreign code; whatever it does, the waker goes back to its place.
+            let restore = Restore {
+                local: self,
+                waker: Some(waker),
+            };
+            restore.wake();
+        }
+    }
+}
+
+struct Restore<'a> {
+    local: &'a Local,
+    waker: Option<Waker>,
+}
+
+impl Restore<'_> {
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Drop for Restore<'_> {
+    fn drop(&mut self) {
+        let newer = self.local.owner.take();
+        let old = self.waker.take();
+        match newer {
+            Some(newer) => {
+                self.local.owner.set(Some(newer));
+                drop(old);
+            }
+            None => self.local.owner.set(old),
+        }
+    }
+}
+
+/// The body's waker is the queue itself.
+impl Wake for TaskQueue {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        match self.local.get() {
+            Some(local) => {
+                local.body.set(true);
+                local.notify();
+            }
+            None => self.post(self.remote.mark_body()),
+        }
+    }
+}
+
+impl Drop for TaskQueue {
+    fn drop(&mut self) {
+        if self.local.get().is_none() {
+            // Nothing should be left, as whoever owns tasks keeps the queue; but if it is, then the
+            // futures in it must not be dropped on this foreign thread.
+            let _leaked = ManuallyDrop::new(self.remote.take());
+        }
+    }
+}
+
+impl fmt::Debug for TaskQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ready = self.local.get().map(|local| local.ready.borrow().len());
+        f.debug_struct("TaskQueue")
+            .field("ready", &ready)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A task that has not been scheduled yet.
+#[must_use = "it runs only once it is scheduled"]
+pub struct SpawnedTask {
+    runnable: Runnable,
+}
+
+impl SpawnedTask {
+    /// The task's waker.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.runnable.waker()
+    }
+
+    /// Queues its first poll.
+    pub fn schedule(self) {
+        self.runnable.schedule();
+    }
+}
+
+impl fmt::Debug for SpawnedTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SpawnedTask")
+    }
+}
+
+/// A value that only the thread which made it can reach; dropped elsewhere, it is leaked.
+struct ThreadBound<T> {
+    thread: u64,
+    value: ManuallyDrop<T>,
+}
+
+// SAFETY: `get` hands the value out on its own thread only, and `drop` drops it there only; thread
+// ids are never given out twice. So no other thread ever touches the value.
+unsafe impl<T> Send for ThreadBound<T> {}
+// SAFETY: as for `Send`.
+unsafe impl<T> Sync for ThreadBound<T> {}
+
+impl<T> ThreadBound<T> {
+    fn new(value: T) -> ThreadBound<T> {
+        ThreadBound {
+            thread: context::thread_id(),
+            value: ManuallyDrop::new(value),
+        }
+    }
+
+    #[inline]
+    fn get(&self) -> Option<&T> {
+        (self.thread == context::thread_id()).then_some(&*self.value)
+    }
+}
+
+impl<T> Drop for ThreadBound<T> {
+    fn drop(&mut self) {
+        if self.thread == context::thread_id() {
+            // SAFETY: this is the value's own thread, and `drop` runs once.
+            unsafe { ManuallyDrop::drop(&mut self.value) }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Sleeping, and the time by the run's clock.
+//!
+//! Everything here wakes at its moment or after it, never before; how long after is up to the
+//! kernel's timer and to how busy the thread is.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use crate::checkpoint::poll_proceed;
+use crate::core;
+use crate::timer::Timer;
+
+/// The present moment by the run's clock.
+///
+/// # Panics
+/// Outside a run.
+///
+/// ```
+/// let spent = nestling_runtime::run(async {
+///     let start = nestling_runtime::current_time();
+///     nestling_runtime::sleep(std::time::Duration::from_millis(2)).await;
+///     nestling_runtime::current_time() - start
+/// });
+/// assert!(spent >= std::time::Duration::from_millis(2));
+/// ```
+#[must_use]
+#[track_caller]
+pub fn current_time() -> Instant {
+    core::current().now()
+}
+
+/// The moment `duration` from now by the run's clock; what is too far away to be told counts as a
+/// century from now.
+///
+/// # Panics
+/// Outside a run.
+#[must_use]
+#[track_caller]
+pub fn after(duration: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let now = current_time();
+    now.checked_add(duration)
+        .or_else(|| now.checked_add(CENTURY))
+        .unwrap_or(now)
+}
+
+/// Waits until at least `duration` has passed, counted from the first poll.
+///
+/// A duration of zero is a [`checkpoint`](crate::checkpoint()): everybody else gets a turn.
+///
+/// # Cancel and drop
+/// Cancelled, the caller is cut off here. Dropped, the timer is gone.
+///
+/// # Panics
+/// Polled outside a run.
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep {
+        until: Until::Duration(duration),
+        timer: None,
+        yielded: false,
+    }
+}
+
+/// Waits until the run's clock shows `deadline` or later; at once if it does already, save for the
+/// turn that everybody else gets.
+///
+/// Cancelled, dropped or polled outside a run it does what [`sleep`] does.
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep {
+        until: Until::Deadline(deadline),
+        timer: None,
+        yielded: false,
+    }
+}
+
+/// Never returns: waits until the caller is cancelled or dropped.
+///
+/// Its output is `()` and not `!` so that code may stand behind it without a warning.
+pub fn sleep_forever() -> SleepForever {
+    SleepForever(())
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    Duration(Duration),
+    Deadline(Instant),
+}
+
+/// The future of [`sleep`] and [`sleep_until`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep {
+    until: Until,
+    timer: Option<Timer>,
+    yielded: bool,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(poll_proceed(cx));
+        let this = &mut *self;
+        let deadline = match this.until {
+            Until::Deadline(deadline) => deadline,
+            Until::Duration(duration) => {
+                let deadline = after(duration);
+                this.until = Until::Deadline(deadline);
+                deadline
+            }
+        };
+        ready!(Timer::poll_until(&mut this.timer, deadline, cx));
+        if this.timer.take().is_none() && !this.yielded {
+            // Over before it began: still a turn for everybody else.
+            this.yielded = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// The future of [`sleep_forever`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct SleepForever(());
+
+impl Future for SleepForever {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+/// Ticks every `period`, the first time at once.
+///
+/// The ticks lie on a grid, so they do not drift. A tick that comes late does not move the later
+/// ones; ticks that were missed altogether are left out.
+///
+/// # Panics
+/// If `period` is zero.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// nestling_runtime::run(async {
+///     let mut ticks = nestling_runtime::interval(Duration::from_millis(1));
+///     let first = ticks.tick().await;
+///     let second = ticks.tick().await;
+///     assert!(second - first >= Duration::from_millis(1));
+/// });
+/// ```
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    assert!(
+        !period.is_zero(),
+        "interval: the period must be longer than zero"
+    );
+    Interval { period, next: None }
+}
+
+/// What [`interval`] returns.
+#[derive(Debug)]
+pub struct Interval {
+    period: Duration,
+    next: Option<Instant>,
+}
+
+impl Interval {
+    /// Waits for the next tick and returns the moment it was due at.
+    ///
+    /// Cancelled or dropped half-way, no tick is lost: the next call waits for the same one.
+    pub async fn tick(&mut self) -> Instant {
+        let due = *self.next.get_or_insert_with(current_time);
+        sleep_until(due).await;
+        let now = current_time();
+        let missed = (now.saturating_duration_since(due)).as_nanos() / self.period.as_nanos();
+        let steps = u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1);
+        self.next = Some(
+            self.period
+                .checked_mul(steps)
+                .and_then(|step| due.checked_add(step))
+                .unwrap_or_else(|| after(self.period)),
+        );
+        due
+    }
+
+    /// The time between two ticks.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "every {:?}", self.period)
+    }
+}

@@ -1,0 +1,54 @@
+//! Structured concurrency in the style of trio.
+//!
+//! A *nursery* owns its child tasks: no task outlives its nursery, errors and cancellation travel
+//! along the tree.
+//!
+//! ```
+//! use nestling::{open_nursery, run};
+//!
+//! async fn child(name: &str, greeting: &str) {
+//!     println!("{name}: {greeting}");
+//! }
+//!
+//! fn main() -> Result<(), nestling::NurseryError> {
+//!     run(async {
+//!         let mut greeting = String::from("hello");
+//!         open_nursery(async |nursery| {
+//!             nursery.start_soon(child("one", &greeting)); // borrows the parent's local
+//!             nursery.start_soon(child("two", &greeting));
+//!         })
+//!         .await?; // both children are done here
+//!         greeting.push('!'); // and the borrow is over
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! # What to read first
+//!
+//! * [`run`] starts a program; [`open_nursery`] opens a nursery, and [`Nursery`] starts children.
+//! * [`NurseryError`] and [`MultiError`] are what comes out when something fails.
+//! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
+//! * [`net`] has TCP streams, listeners and servers.
+//! * [`RunHandle`] leads into a run from other threads.
+//!
+//! # What holds everywhere
+//!
+//! Every operation of the library is a *checkpoint*. In a cancelled context it has no effect, and the
+//! computation around it is cut off there: it is dropped where it waits, from the inside out, so
+//! destructors are the clean-up. An operation that took effect delivers its value. No `Cancelled`
+//! error threads through user code.
+
+pub use nestling_net as net;
+pub use nestling_nursery::{
+    BoxError, CancelScope, Canceller, CatchCancel, FailAfter, JoinHandle, Laggard, Leaves, MoveOn,
+    MultiError, Nursery, NurseryError, OnCancel, Outcome, Ready, ScopeRun, Shield, Shutdown,
+    ShutdownReport, ShutdownRequested, StartError, TaskBuilder, TaskError, TooSlow, catch_cancel,
+    current_cancellation, current_effective_deadline, fail_after, fail_at, move_on_after,
+    move_on_at, ok, on_cancel, open_nursery, shield, shutdown_requested,
+};
+pub use nestling_runtime::{
+    Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
+    Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
+    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
+};
