@@ -96,7 +96,8 @@ impl<F: Future<Output: Outcome>> Future for Child<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.status.state.is_closed() {
+        // Through `project`: a plain `&self` would span the future, which holds references to itself.
+        if self.as_mut().project().status.state.is_closed() {
             self.drop_future();
             return Poll::Ready(());
         }
@@ -161,10 +162,10 @@ impl Status {
             Some(starting) => starting.child_ended(ended, frame),
             None => Some(ended),
         };
-        if let (Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))), Some(label)) =
-            (ended, frame.label())
-        {
-            self.state.record(&label, ended);
+        if let Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))) = ended {
+            if let Some(label) = frame.label() {
+                self.state.record(&label, ended);
+            }
         }
         self.leave();
     }

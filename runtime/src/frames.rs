@@ -7,6 +7,8 @@
 //! costs no stack, and no walk wakes or drops a waker while the tree is borrowed: wakers are foreign
 //! code and may come back here.
 
+mod tree;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -14,42 +16,11 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
+pub(crate) use self::tree::FrameId;
+use self::tree::Frames;
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::context::{self, NO_FRAME};
 use crate::frame::{FrameKind, Label};
-
-/// Names a frame for as long as it lives; a stale one names nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FrameId {
-    pub(crate) index: u32,
-    generation: u32,
-}
-
-struct Node {
-    generation: u32,
-    parent: u32,
-    first_child: u32,
-    prev: u32,
-    next: u32,
-    guests: u32,
-    live: bool,
-    guest: bool,
-    shield: bool,
-    effective: bool,
-    /// Woken when a frame around it is asked to shut down.
-    listener: bool,
-    shutdown: bool,
-    deadline: Option<Instant>,
-    cause: Option<Rc<Cancelled>>,
-    waker: Option<Waker>,
-    label: Option<Label>,
-}
-
-#[derive(Default)]
-struct Frames {
-    nodes: Vec<Node>,
-    free: Vec<u32>,
-}
 
 thread_local! {
     static FRAMES: RefCell<Frames> = RefCell::default();
@@ -57,224 +28,6 @@ thread_local! {
 
 fn with<R>(f: impl FnOnce(&mut Frames) -> R) -> R {
     FRAMES.with(|frames| f(&mut frames.borrow_mut()))
-}
-
-impl Frames {
-    fn node(&mut self, index: u32) -> &mut Node {
-        &mut self.nodes[index as usize]
-    }
-
-    fn is_live(&self, id: FrameId) -> bool {
-        self.nodes
-            .get(id.index as usize)
-            .is_some_and(|node| node.live && node.generation == id.generation)
-    }
-
-    fn insert(&mut self, label: Label) -> FrameId {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = u32::try_from(self.nodes.len())
-                    .ok()
-                    .filter(|&index| index != NO_FRAME)
-                    .expect("no more than 4294967295 frames can live on one thread");
-                self.nodes.push(Node {
-                    generation: 0,
-                    parent: NO_FRAME,
-                    first_child: NO_FRAME,
-                    prev: NO_FRAME,
-                    next: NO_FRAME,
-                    guests: 0,
-                    live: false,
-                    guest: false,
-                    shield: false,
-                    effective: false,
-                    listener: false,
-                    shutdown: false,
-                    deadline: None,
-                    cause: None,
-                    waker: None,
-                    label: None,
-                });
-                index
-            }
-        };
-        let node = self.node(index);
-        node.live = true;
-        node.label = Some(label);
-        self.id(index)
-    }
-
-    fn holds(&self, index: u32) -> bool {
-        let node = &self.nodes[index as usize];
-        node.guest || node.guests > 0
-    }
-
-    fn link(&mut self, index: u32, parent: u32) {
-        let first = std::mem::replace(&mut self.node(parent).first_child, index);
-        let node = self.node(index);
-        node.parent = parent;
-        node.prev = NO_FRAME;
-        node.next = first;
-        if first != NO_FRAME {
-            self.node(first).prev = index;
-        }
-    }
-
-    fn unlink(&mut self, index: u32) {
-        let Node {
-            parent, prev, next, ..
-        } = *self.node(index);
-        if parent == NO_FRAME {
-            return;
-        }
-        if prev == NO_FRAME {
-            self.node(parent).first_child = next;
-        } else {
-            self.node(prev).next = next;
-        }
-        if next != NO_FRAME {
-            self.node(next).prev = prev;
-        }
-        let node = self.node(index);
-        node.parent = NO_FRAME;
-        node.prev = NO_FRAME;
-        node.next = NO_FRAME;
-    }
-
-    /// One more child of `at` holds it.
-    fn add_guest(&mut self, mut at: u32) {
-        while at != NO_FRAME {
-            let node = self.node(at);
-            node.guests += 1;
-            if node.guests > 1 || node.guest {
-                return;
-            }
-            at = node.parent;
-        }
-    }
-
-    /// One child of `at` less holds it. Cancelled frames that lost their last guest may now be cut
-    /// off and are noted in `woken`.
-    fn remove_guest(&mut self, mut at: u32, woken: &mut Vec<FrameId>) {
-        while at != NO_FRAME {
-            let node = self.node(at);
-            node.guests -= 1;
-            if node.guests > 0 {
-                return;
-            }
-            let (is_guest, parent) = (node.guest, node.parent);
-            if node.effective && node.waker.is_some() {
-                woken.push(self.id(at));
-            }
-            if is_guest {
-                return;
-            }
-            at = parent;
-        }
-    }
-
-    /// Brings `effective` up to date below `start`, in preorder; newly cancelled frames are noted.
-    fn refresh(&mut self, start: u32, woken: &mut Vec<FrameId>) {
-        let mut next = Some(start);
-        while let Some(at) = next {
-            let node = &self.nodes[at as usize];
-            let from_outside = node.parent != NO_FRAME
-                && !node.shield
-                && self.nodes[node.parent as usize].effective;
-            let effective = from_outside || node.cause.is_some();
-            let changed = node.effective != effective;
-            if changed {
-                if effective && node.waker.is_some() {
-                    woken.push(self.id(at));
-                }
-                self.node(at).effective = effective;
-            }
-            next = self.next(start, at, changed);
-        }
-    }
-
-    /// The frame after `at` in preorder below `start`, entering the children of `at` if `descend`.
-    fn next(&self, start: u32, mut at: u32, descend: bool) -> Option<u32> {
-        let first = self.nodes[at as usize].first_child;
-        if descend && first != NO_FRAME {
-            return Some(first);
-        }
-        while at != start {
-            let node = &self.nodes[at as usize];
-            if node.next != NO_FRAME {
-                return Some(node.next);
-            }
-            at = node.parent;
-        }
-        None
-    }
-
-    fn id(&self, index: u32) -> FrameId {
-        FrameId {
-            index,
-            generation: self.nodes[index as usize].generation,
-        }
-    }
-
-    fn attach(&mut self, index: u32, parent: u32, woken: &mut Vec<FrameId>) {
-        debug_assert_ne!(index, parent, "a frame is not its own parent");
-        let holds = self.holds(index);
-        let old = self.node(index).parent;
-        if holds {
-            self.remove_guest(old, woken);
-        }
-        self.unlink(index);
-        if parent != NO_FRAME {
-            self.link(index, parent);
-            if holds {
-                self.add_guest(parent);
-            }
-        }
-        self.refresh(index, woken);
-    }
-
-    /// The children of a frame that goes away become roots.
-    fn orphan_children(&mut self, index: u32, woken: &mut Vec<FrameId>) {
-        loop {
-            let child = self.node(index).first_child;
-            if child == NO_FRAME {
-                return;
-            }
-            self.unlink(child);
-            self.refresh(child, woken);
-        }
-    }
-
-    /// Tells the thread's context that effective states have changed.
-    fn update_context(&mut self) {
-        context::with(|context| {
-            context.epoch.set(context.epoch.get().wrapping_add(1));
-            let current = context.frame.get();
-            let cancelled = current != NO_FRAME && self.node(current).effective;
-            context.cancelled.set(cancelled);
-        });
-    }
-
-    /// The cause that cuts `index` off: the outermost one that reaches it.
-    fn effective_cause(&self, index: u32) -> Option<Rc<Cancelled>> {
-        let mut at = index;
-        let mut cause = None;
-        loop {
-            let node = &self.nodes[at as usize];
-            if !node.effective {
-                break;
-            }
-            if let Some(own) = &node.cause {
-                cause = Some(own);
-            }
-            if node.shield || node.parent == NO_FRAME {
-                break;
-            }
-            at = node.parent;
-        }
-        cause.cloned()
-    }
 }
 
 /// Applies `change`, then makes the thread's context agree with the tree and wakes whom it noted.
@@ -337,7 +90,7 @@ pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
 /// Takes the frame out of the tree; its child frames become roots until they are polled elsewhere.
 pub(crate) fn remove(id: FrameId) {
     // While the thread's locals are being destroyed there may be no tree any more.
-    let Ok((waker, label, cause, woken)) = FRAMES.try_with(|frames| {
+    let Ok((contents, woken)) = FRAMES.try_with(|frames| {
         let frames = &mut *frames.borrow_mut();
         let mut woken = Vec::new();
         if frames.holds(id.index) {
@@ -349,25 +102,11 @@ pub(crate) fn remove(id: FrameId) {
             frames.orphan_children(id.index, &mut woken);
             frames.update_context();
         }
-        let node = frames.node(id.index);
-        let waker = node.waker.take();
-        let label = node.label.take();
-        let cause = node.cause.take();
-        node.generation = node.generation.wrapping_add(1);
-        node.live = false;
-        node.guest = false;
-        node.guests = 0;
-        node.shield = false;
-        node.effective = false;
-        node.listener = false;
-        node.shutdown = false;
-        node.deadline = None;
-        frames.free.push(id.index);
-        (waker, label, cause, woken)
+        (frames.vacate(id.index), woken)
     }) else {
         return;
     };
-    drop((waker, label, cause));
+    drop(contents);
     if !woken.is_empty() {
         wake_all(&woken);
     }

@@ -11,6 +11,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -97,11 +98,9 @@ pub(super) fn listen(kind: i32, bell: &UnixStream) -> io::Result<Listening> {
 
 fn enter(kind: i32) -> io::Result<Listening> {
     let mut table = table();
-    if !table.contains_key(&kind) {
-        table.insert(kind, Kind::install(kind)?);
-    }
-    let Some(known) = table.get_mut(&kind) else {
-        unreachable!("it has just been put in")
+    let known = match table.entry(kind) {
+        Entry::Vacant(place) => place.insert(Kind::install(kind)?),
+        Entry::Occupied(place) => place.into_mut(),
     };
     let seen = known.shared.arrivals.load(Ordering::SeqCst);
     if known.receivers == 0 {

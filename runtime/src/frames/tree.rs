@@ -1,0 +1,275 @@
+//! The tree itself: nodes in a slab, linked by indices. Pure data: nothing here wakes anybody.
+
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::cancelled::Cancelled;
+use crate::context::{self, NO_FRAME};
+use crate::frame::Label;
+
+/// Names a frame for as long as it lives; a stale one names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FrameId {
+    pub(crate) index: u32,
+    pub(super) generation: u32,
+}
+
+pub(super) struct Node {
+    pub(super) generation: u32,
+    pub(super) parent: u32,
+    pub(super) first_child: u32,
+    pub(super) prev: u32,
+    pub(super) next: u32,
+    pub(super) guests: u32,
+    pub(super) live: bool,
+    pub(super) guest: bool,
+    pub(super) shield: bool,
+    pub(super) effective: bool,
+    /// Woken when a frame around it is asked to shut down.
+    pub(super) listener: bool,
+    pub(super) shutdown: bool,
+    pub(super) deadline: Option<Instant>,
+    pub(super) cause: Option<Rc<Cancelled>>,
+    pub(super) waker: Option<Waker>,
+    pub(super) label: Option<Label>,
+}
+
+impl Node {
+    fn vacant(generation: u32) -> Node {
+        Node {
+            generation,
+            parent: NO_FRAME,
+            first_child: NO_FRAME,
+            prev: NO_FRAME,
+            next: NO_FRAME,
+            guests: 0,
+            live: false,
+            guest: false,
+            shield: false,
+            effective: false,
+            listener: false,
+            shutdown: false,
+            deadline: None,
+            cause: None,
+            waker: None,
+            label: None,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Frames {
+    pub(super) nodes: Vec<Node>,
+    pub(super) free: Vec<u32>,
+}
+
+impl Frames {
+    pub(super) fn node(&mut self, index: u32) -> &mut Node {
+        &mut self.nodes[index as usize]
+    }
+
+    pub(super) fn is_live(&self, id: FrameId) -> bool {
+        self.nodes
+            .get(id.index as usize)
+            .is_some_and(|node| node.live && node.generation == id.generation)
+    }
+
+    pub(super) fn insert(&mut self, label: Label) -> FrameId {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                let index = u32::try_from(self.nodes.len())
+                    .ok()
+                    .filter(|&index| index != NO_FRAME)
+                    .expect("no more than 4294967295 frames can live on one thread");
+                self.nodes.push(Node::vacant(0));
+                index
+            }
+        };
+        let node = self.node(index);
+        node.live = true;
+        node.label = Some(label);
+        self.id(index)
+    }
+
+    /// Frees the slot; what was in it is given back to be dropped outside.
+    pub(super) fn vacate(&mut self, index: u32) -> Node {
+        let node = self.node(index);
+        let vacant = Node::vacant(node.generation.wrapping_add(1));
+        let contents = std::mem::replace(node, vacant);
+        self.free.push(index);
+        contents
+    }
+
+    pub(super) fn holds(&self, index: u32) -> bool {
+        let node = &self.nodes[index as usize];
+        node.guest || node.guests > 0
+    }
+
+    pub(super) fn link(&mut self, index: u32, parent: u32) {
+        let first = std::mem::replace(&mut self.node(parent).first_child, index);
+        let node = self.node(index);
+        node.parent = parent;
+        node.prev = NO_FRAME;
+        node.next = first;
+        if first != NO_FRAME {
+            self.node(first).prev = index;
+        }
+    }
+
+    pub(super) fn unlink(&mut self, index: u32) {
+        let Node {
+            parent, prev, next, ..
+        } = *self.node(index);
+        if parent == NO_FRAME {
+            return;
+        }
+        if prev == NO_FRAME {
+            self.node(parent).first_child = next;
+        } else {
+            self.node(prev).next = next;
+        }
+        if next != NO_FRAME {
+            self.node(next).prev = prev;
+        }
+        let node = self.node(index);
+        node.parent = NO_FRAME;
+        node.prev = NO_FRAME;
+        node.next = NO_FRAME;
+    }
+
+    /// One more child of `at` holds it.
+    pub(super) fn add_guest(&mut self, mut at: u32) {
+        while at != NO_FRAME {
+            let node = self.node(at);
+            node.guests += 1;
+            if node.guests > 1 || node.guest {
+                return;
+            }
+            at = node.parent;
+        }
+    }
+
+    /// One child of `at` less holds it. Cancelled frames that lost their last guest may now be cut
+    /// off and are noted in `woken`.
+    pub(super) fn remove_guest(&mut self, mut at: u32, woken: &mut Vec<FrameId>) {
+        while at != NO_FRAME {
+            let node = self.node(at);
+            node.guests -= 1;
+            if node.guests > 0 {
+                return;
+            }
+            let (is_guest, parent) = (node.guest, node.parent);
+            if node.effective && node.waker.is_some() {
+                woken.push(self.id(at));
+            }
+            if is_guest {
+                return;
+            }
+            at = parent;
+        }
+    }
+
+    /// Brings `effective` up to date below `start`, in preorder; newly cancelled frames are noted.
+    pub(super) fn refresh(&mut self, start: u32, woken: &mut Vec<FrameId>) {
+        let mut next = Some(start);
+        while let Some(at) = next {
+            let node = &self.nodes[at as usize];
+            let from_outside = node.parent != NO_FRAME
+                && !node.shield
+                && self.nodes[node.parent as usize].effective;
+            let effective = from_outside || node.cause.is_some();
+            let changed = node.effective != effective;
+            if changed {
+                if effective && node.waker.is_some() {
+                    woken.push(self.id(at));
+                }
+                self.node(at).effective = effective;
+            }
+            next = self.next(start, at, changed);
+        }
+    }
+
+    /// The frame after `at` in preorder below `start`, entering the children of `at` if `descend`.
+    pub(super) fn next(&self, start: u32, mut at: u32, descend: bool) -> Option<u32> {
+        let first = self.nodes[at as usize].first_child;
+        if descend && first != NO_FRAME {
+            return Some(first);
+        }
+        while at != start {
+            let node = &self.nodes[at as usize];
+            if node.next != NO_FRAME {
+                return Some(node.next);
+            }
+            at = node.parent;
+        }
+        None
+    }
+
+    pub(super) fn id(&self, index: u32) -> FrameId {
+        FrameId {
+            index,
+            generation: self.nodes[index as usize].generation,
+        }
+    }
+
+    pub(super) fn attach(&mut self, index: u32, parent: u32, woken: &mut Vec<FrameId>) {
+        debug_assert_ne!(index, parent, "a frame is not its own parent");
+        let holds = self.holds(index);
+        let old = self.node(index).parent;
+        if holds {
+            self.remove_guest(old, woken);
+        }
+        self.unlink(index);
+        if parent != NO_FRAME {
+            self.link(index, parent);
+            if holds {
+                self.add_guest(parent);
+            }
+        }
+        self.refresh(index, woken);
+    }
+
+    /// The children of a frame that goes away become roots.
+    pub(super) fn orphan_children(&mut self, index: u32, woken: &mut Vec<FrameId>) {
+        loop {
+            let child = self.node(index).first_child;
+            if child == NO_FRAME {
+                return;
+            }
+            self.unlink(child);
+            self.refresh(child, woken);
+        }
+    }
+
+    /// Tells the thread's context that effective states have changed.
+    pub(super) fn update_context(&mut self) {
+        context::with(|context| {
+            context.epoch.set(context.epoch.get().wrapping_add(1));
+            let current = context.frame.get();
+            let cancelled = current != NO_FRAME && self.node(current).effective;
+            context.cancelled.set(cancelled);
+        });
+    }
+
+    /// The cause that cuts `index` off: the outermost one that reaches it.
+    pub(super) fn effective_cause(&self, index: u32) -> Option<Rc<Cancelled>> {
+        let mut at = index;
+        let mut cause = None;
+        loop {
+            let node = &self.nodes[at as usize];
+            if !node.effective {
+                break;
+            }
+            if let Some(own) = &node.cause {
+                cause = Some(own);
+            }
+            if node.shield || node.parent == NO_FRAME {
+                break;
+            }
+            at = node.parent;
+        }
+        cause.cloned()
+    }
+}
