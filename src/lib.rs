@@ -29,6 +29,7 @@
 //! * [`run`] starts a program; [`open_nursery`] opens a nursery, and [`Nursery`] starts children.
 //! * [`NurseryError`] and [`MultiError`] are what comes out when something fails.
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
+//! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
@@ -47,8 +48,16 @@ pub use nestling_nursery::{
     current_cancellation, current_effective_deadline, fail_after, fail_at, move_on_after,
     move_on_at, ok, on_cancel, open_nursery, shield, shutdown_requested,
 };
+#[cfg(unix)]
+pub use nestling_runtime::signal;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
     Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
     is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
 };
+
+/// Chapters for readers, to be read in any order.
+pub mod guide {
+    #[doc = include_str!("../docs/cancellation.md")]
+    pub mod cancellation {}
+}

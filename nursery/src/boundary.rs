@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use nestling_runtime::{CancelKind, Cancelled, Frame, Framed, Step, Timer, after, current_time};
+use nestling_runtime::{
+    CancelKind, Cancelled, Frame, Framed, Step, Timer, after, try_current_time,
+};
 
 /// A deadline, its timer once there is need of one.
 #[derive(Debug, Default)]
@@ -58,13 +60,12 @@ impl Limit {
         }
     }
 
-    /// Cancels the frame if the deadline has passed.
+    /// Cancels the frame if the deadline has passed. Outside a run no time passes.
     pub(crate) fn check(&self, frame: &Frame) {
-        if self
-            .deadline
-            .get()
-            .is_some_and(|deadline| deadline <= current_time())
-        {
+        let Some(deadline) = self.deadline.get() else {
+            return;
+        };
+        if try_current_time().is_some_and(|now| deadline <= now) {
             self.cancel(frame);
         }
     }
@@ -81,16 +82,21 @@ impl Limit {
         };
         let mut timer = self.timer.borrow_mut();
         match &*timer {
-            Some(timer) => timer.reset_cancelling(frame, deadline),
-            None => *timer = Some(Timer::cancelling(frame, deadline)),
+            Some(timer) if timer.is_of_current_run() => timer.reset_cancelling(frame, deadline),
+            _ => *timer = Some(Timer::cancelling(frame, deadline)),
         }
     }
 
-    /// Arms the timer at the first wait; later changes come through `arm`.
+    /// Arms the timer at the first wait in a run; later changes come through `arm`.
     fn arm_once(&self, frame: &Frame) {
-        if self.deadline.get().is_some() && self.timer.borrow().is_none() {
+        if self.deadline.get().is_some() && !self.is_armed() {
             self.arm(frame);
         }
+    }
+
+    fn is_armed(&self) -> bool {
+        let timer = self.timer.borrow();
+        timer.as_ref().is_some_and(Timer::is_of_current_run)
     }
 
     pub(crate) fn disarm(&self, frame: &Frame) {

@@ -43,6 +43,10 @@ impl Canceller {
         }
     }
 
+    pub(crate) fn unbind(&self) {
+        self.inner.unbind();
+    }
+
     /// Asks for the scope to be cancelled, as [`CancelScope::cancel`] does; it happens in the run's
     /// next turn.
     #[track_caller]

@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nestling_runtime::{Frame, FrameRef, Framed, Label, Step, describe};
+use nestling_runtime::{Frame, Framed, Label, Step, describe};
 use pin_project_lite::pin_project;
 
 use crate::outcome::Outcome;
@@ -57,22 +57,23 @@ where
             daemon: plan.daemon,
             starting: plan.starting,
             ended: false,
+            has_waker: false,
         },
     };
     if state.is_closed() {
         // Started by a destructor while the nursery is being dropped: it is not to run any more.
-        let mut child = std::pin::pin!(child);
-        return child.as_mut().drop_future();
+        std::pin::pin!(child).drop_future();
+        // The nursery may be beyond the point where it would report that.
+        return state.report_unseen();
     }
-    let frame: FrameRef = child.frame.handle();
-    // SAFETY: the nursery polls the queue until no child is left (`Driver`), and if its future is
+    // SAFETY: 1. The nursery polls the queue until no child is left (`Driver`), and if its future is
     // dropped, wakes and runs all children, which drop their futures, until none is left
     // (`DropChildren`). Both are before the end of what `future` borrows, by the caller's promise.
     // If the nursery's future is leaked, so is its `Rc<State>` with the queue, which is not polled
-    // again. The frame keeps the task's waker until the child has ended.
-    let task = unsafe { state.queue.spawn_unchecked(child) };
-    frame.set_waker(task.waker());
-    task.schedule();
+    // again. 2. `State` holds the queue's `Arc`, and each child an `Rc<State>`. 3. `Child::poll`
+    // leaves the task's waker in its frame before it returns `Pending`, and the frame keeps it until
+    // the child has ended.
+    unsafe { state.queue.spawn_unchecked(child) }
 }
 
 pin_project! {
@@ -90,6 +91,9 @@ struct Status {
     daemon: bool,
     starting: Option<Rc<Starting>>,
     ended: bool,
+    /// The frame has the task's waker. It gets it with the first `Pending`, since until then the task
+    /// is queued or running anyway, and many a child needs one poll only.
+    has_waker: bool,
 }
 
 impl<F: Future<Output: Outcome>> Future for Child<F> {
@@ -114,7 +118,13 @@ impl<F: Future<Output: Outcome>> Future for Child<F> {
                 })
         }));
         let ended = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                let this = self.project();
+                if !std::mem::replace(&mut this.status.has_waker, true) {
+                    this.frame.set_waker(cx.waker().clone());
+                }
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(ended)) => ended,
             Err(payload) => {
                 self.as_mut().drop_after_panic();

@@ -116,6 +116,13 @@ impl<V> Future for JoinHandle<'_, V> {
     }
 }
 
+impl<V> Drop for JoinHandle<'_, V> {
+    fn drop(&mut self) {
+        let waiter = self.slot.waiter.take();
+        drop(waiter);
+    }
+}
+
 impl<V> fmt::Debug for JoinHandle<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")

@@ -15,6 +15,8 @@ mod outcome;
 mod scope;
 mod shield;
 mod shutdown;
+#[cfg(doctest)]
+mod soundness;
 mod start;
 mod state;
 mod timeout;

@@ -238,7 +238,7 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
         self.site = Location::caller();
         let plan = self.plan::<C>();
         let state = &self.nursery.state;
-        start::start(plan, move |plan, ready| {
+        start::start(state, plan, move |plan, ready| {
             let future = async move { child(ready).await };
             // SAFETY: as in `start_soon`; the future is made of `C`, `V` and `R`, all of them 'scope.
             unsafe { child::spawn(state, plan, future) }

@@ -104,6 +104,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
+        assert!(
+            !(*this.over && this.frame.is_none()),
+            "an `on_cancel` future was polled again after it had ended"
+        );
         let frame = this.frame.get_or_insert_with(|| {
             let frame = Frame::new(Label::of::<F>(FrameKind::Scope, this.site));
             // Waited for, or a frame around it that is cut off first would drop it uncleaned.
@@ -116,6 +120,7 @@ where
                 Poll::Ready(Step::Done(value)) => {
                     *this.make_cleanup = None;
                     *this.frame = None;
+                    *this.over = true;
                     return Poll::Ready(value);
                 }
                 Poll::Ready(Step::Cut) => {

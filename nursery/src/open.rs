@@ -72,9 +72,12 @@ where
         let state = State::new(Label::of::<F>(FrameKind::Nursery, site));
         let nursery = Nursery::new(Rc::clone(&state));
         let mut driver = Driver::new(&state, Label::of::<F>(FrameKind::Body, site));
+        // From here on, as a body that is no async closure may start children and then panic before
+        // it returns its future.
+        let children = DropChildren(&state);
         let mut body = pin!(Framed::new(body(&nursery)));
         // Declared last, so that a nursery that is dropped half-way drops its children first.
-        let _children = DropChildren(&state);
+        let _children = children;
         poll_fn(|cx| driver.poll(body.as_mut(), cx)).await
     }
 }
@@ -94,6 +97,8 @@ struct Driver<'a, V> {
     body_frame: Frame,
     body_label: Label,
     body_waker: Waker,
+    /// It has been polled before, so others have had a turn.
+    yielded: bool,
 }
 
 impl<'a, V> Driver<'a, V> {
@@ -108,6 +113,7 @@ impl<'a, V> Driver<'a, V> {
             body_frame,
             body_label: label,
             body_waker,
+            yielded: false,
         }
     }
 
@@ -124,6 +130,7 @@ impl<'a, V> Driver<'a, V> {
             state.queue.is_of_current_run(),
             "a nursery was polled outside the run that it was opened in"
         );
+        let yielded = std::mem::replace(&mut self.yielded, true);
         let entered = state.scope.frame().enter(cx.waker());
         let current = Current::set(state);
         state.queue.begin_poll(cx.waker());
@@ -144,6 +151,12 @@ impl<'a, V> Driver<'a, V> {
         drop(current);
         drop(entered);
         if state.live() > 0 {
+            return Poll::Pending;
+        }
+        if !yielded {
+            // Also an empty nursery gives everybody else a turn, and is not cut off there: it is
+            // still a guest of the frame around it.
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         self.finish()
@@ -190,6 +203,17 @@ impl<'a, V> Driver<'a, V> {
         let frame = self.state.scope.frame();
         frame.set_guest(false);
         let body = std::mem::replace(&mut self.body, Body::Unwinding);
+        let body = match body {
+            Body::Value(value) if self.state.has_failures() => {
+                // Dropped here: its destructor may panic, and the failures are not to be lost then.
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+                    self.state
+                        .record(&self.body_label, Ended::Panicked(payload));
+                }
+                Body::NoValue
+            }
+            body => body,
+        };
         self.state.resume_panic();
         let result = match (self.state.take_failures(), body) {
             (Some(failed), _) => Err(failed),
@@ -210,6 +234,9 @@ impl Drop for DropChildren<'_> {
     fn drop(&mut self) {
         let state = self.0;
         state.close();
+        // A waker is foreign code, and panics perhaps: nobody is woken from here on, and it is dropped
+        // when no child is left.
+        let _owner = state.queue.retire();
         if state.live() > 0 {
             state.scope.frame().wake_children();
             state.queue.run_until(|| state.live() == 0);

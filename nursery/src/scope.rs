@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use nestling_runtime::{CancelKind, Cancelled, Frame, FrameKind, Framed, Label};
+use nestling_runtime::{CancelKind, Cancelled, Frame, FrameKind, Framed, Label, after};
 use pin_project_lite::pin_project;
 
 use crate::boundary::{self, Limit};
@@ -100,17 +100,21 @@ impl CancelScope {
         self
     }
 
-    /// Cancels the scope `duration` after its entry.
+    /// Cancels the scope `duration` after its entry; a scope that runs already, `duration` from now.
     #[must_use]
     pub fn timeout(self, duration: Duration) -> CancelScope {
-        self.inner.limit.set_relative(duration);
+        if self.inner.phase.get() == Phase::Running {
+            self.set_deadline(after(duration));
+        } else {
+            self.inner.limit.set_relative(duration);
+        }
         self
     }
 
     /// Cancels the scope at `deadline`, by the run's clock.
     #[must_use]
     pub fn deadline(self, deadline: Instant) -> CancelScope {
-        self.inner.limit.set(&self.inner.frame, Some(deadline));
+        self.set_deadline(deadline);
         self
     }
 
@@ -121,6 +125,9 @@ impl CancelScope {
     pub fn shielded(self) -> CancelScope {
         self.inner.frame.set_shield(true);
         self.inner.shielded.set(true);
+        if self.inner.phase.get() == Phase::Running {
+            self.inner.frame.set_guest(true);
+        }
         self
     }
 
@@ -170,15 +177,6 @@ impl CancelScope {
         if self.inner.phase.get() == Phase::Over {
             return;
         }
-        let cause = match self
-            .inner
-            .frame
-            .label()
-            .and_then(|label| label.given_name())
-        {
-            Some(name) => cause.of_scope(name),
-            None => cause,
-        };
         self.inner.frame.cancel(cause);
     }
 
@@ -258,17 +256,17 @@ impl CancelScope {
     pub(crate) fn begin(&self) {
         let inner = &self.inner;
         assert!(
-            inner.phase.replace(Phase::Running) == Phase::Unused,
+            inner.phase.get() == Phase::Unused,
             "CancelScope::run was called a second time on one scope: make a new scope for each use"
         );
-        if inner.shielded.get() {
-            inner.frame.set_guest(true);
-        }
         inner.limit.begin(&inner.frame);
         let canceller = inner.canceller.borrow().clone();
         if let Some(canceller) = canceller {
             canceller.bind(self);
         }
+        inner.frame.set_guest(inner.shielded.get());
+        // Last, as what is above panics outside a run.
+        inner.phase.set(Phase::Running);
     }
 
     /// Enters state 3.
@@ -278,10 +276,27 @@ impl CancelScope {
         inner.limit.disarm(&inner.frame);
         inner.frame.set_guest(false);
         inner.frame.detach();
-        let grace = inner.grace.take();
+        let canceller = inner.canceller.borrow().clone();
+        if let Some(canceller) = canceller {
+            canceller.unbind();
+        }
+        inner.end_grace();
+    }
+}
+
+impl Inner {
+    fn end_grace(&self) {
+        let grace = self.grace.take();
         if let Some(grace) = grace {
             grace.scope_ended();
         }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Of a scope that was never run: whoever awaits its shutdown is not to wait for ever.
+        self.end_grace();
     }
 }
 
@@ -327,9 +342,15 @@ impl<F: Future> Future for ScopeRun<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let scope = &this.guard.scope;
-        if !std::mem::replace(&mut this.guard.entered, true) {
+        if !this.guard.entered {
             scope.begin();
+            // Not before: a second run that is refused must not end the first one when it is dropped.
+            this.guard.entered = true;
         }
+        assert!(
+            !scope.is_over(),
+            "the future of `CancelScope::run` was polled again after it had ended"
+        );
         let inner = &scope.inner;
         let result = boundary::poll(this.framed, &inner.frame, &inner.limit, cx);
         if let Poll::Ready(result) = &result {

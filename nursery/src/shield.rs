@@ -104,6 +104,7 @@ pub fn catch_cancel<F: Future>(future: F) -> CatchCancel<F> {
     CatchCancel {
         framed: Framed::new(future),
         frame: None,
+        over: false,
         site: Location::caller(),
     }
 }
@@ -116,6 +117,7 @@ pin_project! {
         #[pin]
         framed: Framed<F>,
         frame: Option<Frame>,
+        over: bool,
         site: &'static Location<'static>,
     }
 }
@@ -125,6 +127,10 @@ impl<F: Future> Future for CatchCancel<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        assert!(
+            !*this.over,
+            "a `catch_cancel` was polled again after it had ended"
+        );
         let frame = this.frame.get_or_insert_with(|| {
             let frame = Frame::new(Label::of::<F>(FrameKind::Scope, this.site));
             // Waited for, or a frame around it that is cut off first would drop it uncaught.
@@ -137,6 +143,7 @@ impl<F: Future> Future for CatchCancel<F> {
             Poll::Ready(Step::Cut) => Err(cause(frame)),
         };
         *this.frame = None;
+        *this.over = true;
         Poll::Ready(result)
     }
 }

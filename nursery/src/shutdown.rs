@@ -112,6 +112,7 @@ impl fmt::Debug for Laggard {
 #[derive(Clone, Debug)]
 pub struct ShutdownReport {
     laggards: Vec<Laggard>,
+    cancelled: bool,
 }
 
 impl ShutdownReport {
@@ -121,10 +122,11 @@ impl ShutdownReport {
         &self.laggards
     }
 
-    /// Whether everything ended by itself.
+    /// Whether everything ended by itself before the grace period was over. A scope that had to be
+    /// cancelled is not clean, though perhaps no task was left in it.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.laggards.is_empty()
+        !self.cancelled
     }
 }
 
@@ -139,7 +141,9 @@ struct Shared {
     timer: RefCell<Option<Timer>>,
     report: RefCell<Option<ShutdownReport>>,
     over: Cell<bool>,
-    waiters: RefCell<Vec<Waker>>,
+    /// Who awaits the report, each with a number of its own.
+    waiters: RefCell<Vec<(u64, Waker)>>,
+    next_waiter: Cell<u64>,
 }
 
 impl Grace {
@@ -151,6 +155,7 @@ impl Grace {
                 report: RefCell::default(),
                 over: Cell::new(false),
                 waiters: RefCell::default(),
+                next_waiter: Cell::new(0),
             }),
         }
     }
@@ -188,9 +193,34 @@ impl Grace {
         drop(timer);
         self.shared.over.set(true);
         let waiters = self.shared.waiters.take();
-        for waiter in waiters {
+        for (_, waiter) in waiters {
             waiter.wake();
         }
+    }
+
+    fn number(&self) -> u64 {
+        let number = self.shared.next_waiter.get();
+        self.shared.next_waiter.set(number + 1);
+        number
+    }
+
+    /// Has `waker` woken at the end, in place of the one that `number` gave before.
+    fn wait(&self, number: u64, waker: Option<&Waker>) {
+        // Cloning and dropping wakers is foreign code: not while they are borrowed.
+        let waker = waker.map(|waker| (number, waker.clone()));
+        let old = {
+            let mut waiters = self.shared.waiters.borrow_mut();
+            let known = waiters.iter().position(|(known, _)| *known == number);
+            match (known, waker) {
+                (Some(at), Some(waker)) => Some(std::mem::replace(&mut waiters[at], waker)),
+                (Some(at), None) => Some(waiters.remove(at)),
+                (None, waker) => {
+                    waiters.extend(waker);
+                    None
+                }
+            }
+        };
+        drop(old);
     }
 }
 
@@ -205,6 +235,7 @@ fn laggards(scope: &CancelScope) -> ShutdownReport {
     };
     ShutdownReport {
         laggards: scope.frame().tasks().into_iter().map(laggard).collect(),
+        cancelled: true,
     }
 }
 
@@ -256,7 +287,10 @@ impl CancelScope {
         } else {
             running.arm(self, deadline, site);
         }
-        Shutdown { grace: running }
+        Shutdown {
+            number: running.number(),
+            grace: running,
+        }
     }
 }
 
@@ -264,6 +298,7 @@ impl CancelScope {
 #[must_use = "the request has been made; await it for the report, or drop it"]
 pub struct Shutdown {
     grace: Grace,
+    number: u64,
 }
 
 impl Future for Shutdown {
@@ -276,18 +311,17 @@ impl Future for Shutdown {
             let report = shared.report.borrow().clone();
             return Poll::Ready(report.unwrap_or(ShutdownReport {
                 laggards: Vec::new(),
+                cancelled: false,
             }));
         }
-        let known = shared
-            .waiters
-            .borrow()
-            .iter()
-            .any(|waker| waker.will_wake(cx.waker()));
-        if !known {
-            let waker = cx.waker().clone();
-            shared.waiters.borrow_mut().push(waker);
-        }
+        self.grace.wait(self.number, Some(cx.waker()));
         Poll::Pending
+    }
+}
+
+impl Drop for Shutdown {
+    fn drop(&mut self) {
+        self.grace.wait(self.number, None);
     }
 }
 

@@ -20,7 +20,7 @@ use nestling_runtime::{CancelKind, Cancelled, Frame, FrameKind, FrameRef, Label,
 use crate::child::Plan;
 use crate::error::StartError;
 use crate::multi_error::TaskError;
-use crate::state::Ended;
+use crate::state::{Ended, State};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -38,6 +38,7 @@ pub(crate) struct Starting {
     /// How the child ended, and if it was cut off, why.
     ended: Cell<Option<(Ended, Option<Cancelled>)>>,
     child: Cell<Option<FrameRef>>,
+    caller_frame: Cell<Option<FrameRef>>,
     caller: RefCell<Option<Waker>>,
 }
 
@@ -48,6 +49,7 @@ impl Starting {
             abandoned: Cell::new(false),
             ended: Cell::new(None),
             child: Cell::new(None),
+            caller_frame: Cell::new(None),
             caller: RefCell::new(None),
         })
     }
@@ -76,6 +78,15 @@ impl Starting {
         }
     }
 
+    /// Whether the caller still waits and may go on.
+    fn is_awaited(&self) -> bool {
+        self.phase.get() == Phase::Starting
+            && !self
+                .caller_frame
+                .get()
+                .is_some_and(|caller| caller.is_cancelled())
+    }
+
     fn wake_caller(&self) {
         let caller = self.caller.take();
         if let Some(caller) = caller {
@@ -96,10 +107,10 @@ impl<V> Ready<V> {
     /// Says that the child is ready: the caller of `start` goes on with `value`, and the child
     /// becomes the nursery's like any other.
     ///
-    /// If the caller has been cancelled or dropped meanwhile, or the child has been cancelled, this
-    /// does nothing: the child is cut off at its next checkpoint.
+    /// If the caller has been cancelled or dropped meanwhile, this does nothing: the child is cut off
+    /// at its next checkpoint.
     pub fn started(self, value: V) {
-        if self.starting.phase.get() == Phase::Starting {
+        if self.starting.is_awaited() {
             self.value.set(Some(value));
             self.starting.phase.set(Phase::Ready);
             self.starting.wake_caller();
@@ -114,7 +125,7 @@ impl<V> fmt::Debug for Ready<V> {
 }
 
 /// Starts the child by `spawn` when first polled.
-pub(crate) async fn start<V, S>(mut plan: Plan, spawn: S) -> Result<V, StartError>
+pub(crate) async fn start<V, S>(state: &State, mut plan: Plan, spawn: S) -> Result<V, StartError>
 where
     S: FnOnce(Plan, Ready<V>),
 {
@@ -138,8 +149,11 @@ where
             value: Rc::clone(&value),
         },
     );
+    let frame = Frame::new(Label::of::<S>(FrameKind::Scope, label.site()));
+    starting.caller_frame.set(Some(frame.handle()));
     let mut caller = Caller {
-        frame: Frame::new(Label::of::<S>(FrameKind::Scope, label.site())),
+        state,
+        frame,
         starting,
         value,
         label,
@@ -148,14 +162,15 @@ where
     poll_fn(|cx| caller.poll(cx)).await
 }
 
-struct Caller<V> {
+struct Caller<'a, V> {
+    state: &'a State,
     frame: Frame,
     starting: Rc<Starting>,
     value: Rc<Cell<Option<V>>>,
     label: Label,
 }
 
-impl<V> Caller<V> {
+impl<V> Caller<'_, V> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<V, StartError>> {
         drop(self.frame.enter(cx.waker()));
         if let Some(value) = self.value.take() {
@@ -203,12 +218,21 @@ impl<V> Caller<V> {
     }
 }
 
-impl<V> Drop for Caller<V> {
+impl<V> Drop for Caller<'_, V> {
     fn drop(&mut self) {
+        if let Some((ended, _)) = self.starting.ended.take() {
+            // The child has failed and the caller did not come to hear of it.
+            self.state.record(&self.label, ended);
+            if self.state.is_closed() {
+                self.state.report_unseen();
+            }
+        }
         self.starting.abandoned.set(true);
         self.starting.withdraw(
             Cancelled::at(CancelKind::Explicit, self.label.site())
                 .because("the caller of `start` was dropped"),
         );
+        let waker = self.starting.caller.take();
+        drop(waker);
     }
 }

@@ -128,6 +128,10 @@ impl State {
         resume_unwind(first);
     }
 
+    pub(crate) fn has_failures(&self) -> bool {
+        !self.failures.borrow().is_empty()
+    }
+
     /// Everything that failed, if anything did.
     pub(crate) fn take_failures(&self) -> Option<NurseryError> {
         MultiError::new(self.failures.take()).map(NurseryError::Failed)

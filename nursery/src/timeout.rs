@@ -186,6 +186,7 @@ pin_project! {
         // Made at the first poll, so that futures which are never polled leave nothing in the tree.
         frame: Option<Frame>,
         limit: Limit,
+        over: bool,
         site: &'static Location<'static>,
     }
 }
@@ -196,12 +197,17 @@ impl<F: Future> Limited<F> {
             framed: Framed::new(future),
             frame: None,
             limit,
+            over: false,
             site,
         }
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<F::Output, Cancelled>> {
         let this = self.project();
+        assert!(
+            !*this.over,
+            "a future with a limit in time was polled again after it had ended"
+        );
         let frame = this.frame.get_or_insert_with(|| {
             let frame = Frame::new(Label::of::<F>(FrameKind::Scope, this.site));
             this.limit.begin(&frame);
@@ -211,6 +217,7 @@ impl<F: Future> Limited<F> {
         if result.is_ready() {
             this.limit.disarm(frame);
             *this.frame = None;
+            *this.over = true;
         }
         result
     }

@@ -1,13 +1,14 @@
 //! Cancelling from other threads.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::cancelled::Cancelled;
 use crate::core;
 use crate::frame::FrameRef;
 use crate::frames::{self, FrameId};
 use crate::inbox::{Inbox, Message};
+use crate::prim::Mutex;
 
 /// Cancels a frame from any thread; clones do the same.
 ///
@@ -47,6 +48,13 @@ impl Canceller {
         })
     }
 
+    /// Sends requests nowhere any more, as what the frame was made for is over. A request that is on
+    /// its way is dropped, and the run's inbox is let go of.
+    pub fn unbind(&self) {
+        let bound = self.with(|shared| shared.bound.take());
+        drop(bound);
+    }
+
     /// Asks for the frame to be cancelled; the first cause stays. It happens in the run's next turn.
     pub fn cancel(&self, cause: Cancelled) {
         let bound = self.with(|shared| {
@@ -57,8 +65,11 @@ impl Canceller {
             shared.bound.clone()
         });
         if let Some((inbox, frame)) = bound {
+            let canceller = self.clone();
             let cancel = move || {
-                frames::cancel(frame, cause);
+                if canceller.with(|shared| shared.bound.is_some()) {
+                    frames::cancel(frame, cause);
+                }
             };
             // Refused, the run has ended, and there is nothing left to cancel.
             let _ended = inbox.post(Message::Call(Box::new(cancel)));

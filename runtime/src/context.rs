@@ -23,7 +23,7 @@ pub(crate) struct Context {
     pub(crate) epoch: Cell<u64>,
     /// Polls of tasks since the loop last looked at I/O.
     pub(crate) polls: Cell<u32>,
-    /// The loop's last look at the clock.
+    /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
     thread: Cell<u64>,
 }

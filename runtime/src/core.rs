@@ -54,6 +54,26 @@ pub(crate) fn try_current() -> Option<Rc<Core>> {
         .flatten()
 }
 
+/// Whether `core` is the run of this thread.
+pub(crate) fn is_current(core: &Rc<Core>) -> bool {
+    let is_it = |current: &RefCell<Option<Rc<Core>>>| {
+        let current = current.borrow();
+        current.as_ref().is_some_and(|it| Rc::ptr_eq(it, core))
+    };
+    CURRENT.try_with(is_it).unwrap_or(false)
+}
+
+/// The present moment to the turn of the loop: the clock is read once a turn, and only if somebody
+/// asks. `None` outside a run.
+pub(crate) fn turn_time() -> Option<Instant> {
+    let known = context::with(|context| context.turn.get());
+    known.or_else(|| {
+        let now = try_current()?.now();
+        context::with(|context| context.turn.set(Some(now)));
+        Some(now)
+    })
+}
+
 /// Makes `core` the run of this thread until the guard is dropped.
 pub(crate) struct Installed(());
 
@@ -71,6 +91,7 @@ pub(crate) fn install(core: Rc<Core>) -> Option<Installed> {
 impl Drop for Installed {
     fn drop(&mut self) {
         let core = CURRENT.with(|current| current.borrow_mut().take());
+        context::with(|context| context.turn.set(None));
         drop(core);
     }
 }
@@ -105,12 +126,10 @@ impl Core {
 
     /// Fires the timers that are due by now.
     pub(crate) fn fire_timers(&self) {
-        let now = self.now();
-        context::with(|context| context.turn.set(Some(now)));
         if self.with_timers(|timers| timers.len() == 0) {
             return;
         }
-        let now = self.nanos(now);
+        let now = self.nanos(self.now());
         // What is armed meanwhile for a moment that has passed fires in this round too, and cannot
         // be endless: firing wakes and cancels, it runs nobody.
         while let Some(action) = self.with_timers(|timers| timers.pop_expired(now)) {
@@ -144,6 +163,7 @@ impl Core {
     fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut wakers = self.wakers.take();
         let result = self.reactor.wait(timeout, &mut wakers);
+        context::with(|context| context.turn.set(None));
         for waker in wakers.drain(..) {
             waker.wake();
         }

@@ -24,7 +24,8 @@ use pin_project_lite::pin_project;
 
 use crate::cancelled::Cancelled;
 use crate::context::{self, BUDGET, NO_FRAME};
-use crate::frames::{self, FrameId};
+use crate::core;
+use crate::frames::{self, FrameId, Verdict};
 
 /// What a frame stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +63,7 @@ impl Label {
             name: None,
             type_name: std::any::type_name::<T>,
             site,
-            since: context::with(|context| context.turn.get()),
+            since: core::turn_time(),
         }
     }
 
@@ -342,6 +343,12 @@ impl FrameRef {
     pub fn set_waker(&self, waker: Waker) {
         frames::set_waker(self.id, waker);
     }
+
+    /// As [`Frame::is_cancelled`].
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        frames::is_live_and_effective(self.id)
+    }
 }
 
 /// While it lives, its frame is the current one.
@@ -354,9 +361,9 @@ pub struct Entered<'a> {
 }
 
 impl Entered<'_> {
-    /// Whether what is in the frame has to be dropped now that it returned `Pending`.
-    fn must_cut(&self) -> bool {
-        context::with(|context| context.cancelled.get()) && frames::must_cut(self.frame.id)
+    /// Whether the frame is cancelled.
+    fn is_cancelled(&self) -> bool {
+        context::with(|context| context.cancelled.get())
     }
 }
 
@@ -462,10 +469,21 @@ impl<F: Future> Framed<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(Step::Cut);
         };
+        let cancelled_before = entered.is_cancelled();
+        if cancelled_before {
+            frames::begin_cancelled_poll(entered.frame.id);
+        }
         let step = match future.poll(cx) {
             Poll::Ready(value) => Step::Done(value),
-            Poll::Pending if entered.must_cut() => Step::Cut,
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending if !entered.is_cancelled() => return Poll::Pending,
+            Poll::Pending => match frames::verdict(entered.frame.id, cancelled_before) {
+                Verdict::Cut => Step::Cut,
+                Verdict::Wait => return Poll::Pending,
+                Verdict::WaitAndSee => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            },
         };
         this.future.set(None);
         Poll::Ready(step)

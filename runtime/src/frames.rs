@@ -10,6 +10,7 @@
 mod tree;
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,7 +24,10 @@ use crate::context::{self, NO_FRAME};
 use crate::frame::{FrameKind, Label};
 
 thread_local! {
-    static FRAMES: RefCell<Frames> = RefCell::default();
+    /// Never destroyed, so that frames which other thread-locals own can still be taken out of it at
+    /// the end of the thread; the slab is freed with the last frame.
+    static FRAMES: RefCell<ManuallyDrop<Frames>> =
+        const { RefCell::new(ManuallyDrop::new(Frames::new())) };
 }
 
 fn with<R>(f: impl FnOnce(&mut Frames) -> R) -> R {
@@ -89,9 +93,7 @@ pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
 
 /// Takes the frame out of the tree; its child frames become roots until they are polled elsewhere.
 pub(crate) fn remove(id: FrameId) {
-    // While the thread's locals are being destroyed there may be no tree any more.
-    let Ok((contents, woken)) = FRAMES.try_with(|frames| {
-        let frames = &mut *frames.borrow_mut();
+    let (contents, woken) = with(|frames| {
         let mut woken = Vec::new();
         if frames.holds(id.index) {
             let parent = frames.node(id.index).parent;
@@ -103,9 +105,7 @@ pub(crate) fn remove(id: FrameId) {
             frames.update_context();
         }
         (frames.vacate(id.index), woken)
-    }) else {
-        return;
-    };
+    });
     drop(contents);
     if !woken.is_empty() {
         wake_all(&woken);
@@ -119,7 +119,11 @@ pub(crate) fn arrive(id: FrameId, waker: &Waker) {
     let (attached, known) = with(|frames| {
         let node = frames.node(id.index);
         let known = node.waker.as_ref().is_some_and(|old| old.will_wake(waker));
-        (node.parent == parent, known)
+        let attached = node.parent == parent;
+        if parent != NO_FRAME && (node.guest || node.guests > 0) {
+            frames.node(parent).touched = true;
+        }
+        (attached, known)
     });
     if !known {
         set_waker(id, waker.clone());
@@ -147,11 +151,16 @@ pub(crate) fn detach(id: FrameId) {
 }
 
 /// Cancels the frame with everything below it down to the shields. `false`: it was cancelled before;
-/// the first cause stays.
+/// the first cause stays. A scope's name is added to the cause.
 pub(crate) fn cancel(id: FrameId, cause: Cancelled) -> bool {
     if !with(|frames| frames.is_live(id) && frames.node(id.index).cause.is_none()) {
         return false;
     }
+    let scope = label(id).filter(|label| label.kind() == FrameKind::Scope);
+    let cause = match scope.and_then(|label| label.given_name()) {
+        Some(name) => cause.of_scope(name),
+        None => cause,
+    };
     change(|frames, woken| {
         frames.node(id.index).cause = Some(Rc::new(cause));
         frames.refresh(id.index, woken);
@@ -161,15 +170,9 @@ pub(crate) fn cancel(id: FrameId, cause: Cancelled) -> bool {
 
 /// Cancels the frame as its deadline has passed; the report names it and where it was made.
 pub(crate) fn cancel_by_deadline(id: FrameId) {
-    let Some(label) = label(id) else { return };
-    let cause = Cancelled::at(CancelKind::Deadline, label.site());
-    cancel(
-        id,
-        match label.given_name() {
-            Some(name) => cause.of_scope(name),
-            None => cause,
-        },
-    );
+    if let Some(label) = label(id) {
+        cancel(id, Cancelled::at(CancelKind::Deadline, label.site()));
+    }
 }
 
 pub(crate) fn set_name(id: FrameId, name: Arc<str>) {
@@ -219,12 +222,64 @@ pub(crate) fn is_effective(index: u32) -> bool {
     with(|frames| frames.node(index).effective)
 }
 
-/// Whether the frame is cancelled and nothing in it has to be waited for.
-pub(crate) fn must_cut(id: FrameId) -> bool {
-    with(|frames| {
+/// As [`is_effective`], for a frame that may be gone: that one is not cancelled.
+pub(crate) fn is_live_and_effective(id: FrameId) -> bool {
+    with(|frames| frames.is_live(id) && frames.node(id.index).effective)
+}
+
+/// Begins a poll of a cancelled frame.
+pub(crate) fn begin_cancelled_poll(id: FrameId) {
+    with(|frames| frames.node(id.index).touched = false);
+}
+
+/// What is to be done about a cancelled frame whose future has returned `Pending`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing has to be waited for: drop the future.
+    Cut,
+    /// Guests are at work.
+    Wait,
+    /// As `Wait`, and poll again to see whether they are.
+    WaitAndSee,
+}
+
+/// In so many polls in a row a guest must have been polled, having been woken before the first of
+/// them. `FuturesUnordered` polls what was woken within one or two.
+const UNTOUCHED_POLLS_MAX: u8 = 32;
+
+/// Guests are waited for, but only if somebody polls them. A task may hold on to a nursery or a shield
+/// that it has turned away from (`select(&mut nursery, ..)`, and then something else); waiting for that
+/// one would be for ever. So if a poll passed without one of the guests being polled, all of them are
+/// woken; if they are still not polled then, they are given up and dropped with the rest.
+///
+/// `cancelled_before`: the frame was cancelled when the poll began.
+pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
+    let (verdict, guests) = with(|frames| {
+        let mut guests = Vec::new();
         let node = frames.node(id.index);
-        node.effective && node.guests == 0
-    })
+        if !node.effective {
+            return (Verdict::Wait, guests);
+        }
+        if node.guests == 0 {
+            return (Verdict::Cut, guests);
+        }
+        if !cancelled_before {
+            return (Verdict::WaitAndSee, guests);
+        }
+        if node.touched {
+            node.untouched = 0;
+            return (Verdict::Wait, guests);
+        }
+        node.untouched += 1;
+        match node.untouched {
+            1 => frames.note_guests(id.index, &mut guests),
+            polls if polls > UNTOUCHED_POLLS_MAX => return (Verdict::Cut, guests),
+            _ => {}
+        }
+        (Verdict::WaitAndSee, guests)
+    });
+    wake_all(&guests);
+    verdict
 }
 
 /// Whether the frame around this one is cancelled and the shield does not hide it.
@@ -298,13 +353,7 @@ pub(crate) fn request_shutdown(id: FrameId) {
     let listeners = with(|frames| {
         let mut listeners = Vec::new();
         frames.node(id.index).shutdown = true;
-        let mut next = Some(id.index);
-        while let Some(at) = next {
-            if frames.node(at).listener {
-                listeners.push(frames.id(at));
-            }
-            next = frames.next(id.index, at, true);
-        }
+        frames.note_listeners(id.index, &mut listeners);
         listeners
     });
     wake_all(&listeners);
@@ -312,17 +361,7 @@ pub(crate) fn request_shutdown(id: FrameId) {
 
 /// Whether the frame or one around it was asked to come to an end; shields do not hide that.
 pub(crate) fn is_shutdown_requested(index: u32) -> bool {
-    with(|frames| {
-        let mut at = index;
-        while at != NO_FRAME {
-            let node = frames.node(at);
-            if node.shutdown {
-                return true;
-            }
-            at = node.parent;
-        }
-        false
-    })
+    with(|frames| frames.is_shutdown_requested(index))
 }
 
 /// The labels of the tasks below the frame that have not ended.

@@ -41,9 +41,9 @@ impl RunHandle {
         }
     }
 
-    /// Has the run call `f` on its own thread, soon, and before the run ends; never before this
-    /// returns. Closures run in the order in which they were accepted. What `f` returns is dropped
-    /// there.
+    /// Has the run call `f` on its own thread, soon, and before the run ends; if this is called on that
+    /// thread, never before it returns. Closures run in the order in which they were accepted. What `f`
+    /// returns is dropped there.
     ///
     /// A closure that calls `run_soon` again starves nobody: each turn of the loop runs those only
     /// that it found at its beginning.

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use concurrent_queue::{ConcurrentQueue, PushError};
-
 use crate::handshake::Handshake;
+use crate::prim::{ConcurrentQueue, PushError};
 use crate::reactor::Notifier;
 use crate::task::TaskQueue;
 
@@ -51,12 +50,6 @@ impl Inbox {
     /// Whether there may be messages; the loop only.
     pub(crate) fn take(&self) -> bool {
         self.handshake.take()
-    }
-
-    /// Rings for the loop itself: it left messages for its next turn.
-    pub(crate) fn ring_again(&self) {
-        // The loop is awake, or it would not be calling, so there is nobody to notify.
-        let _awake = self.handshake.ring();
     }
 
     pub(crate) fn fall_asleep(&self) -> bool {

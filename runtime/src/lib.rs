@@ -16,6 +16,7 @@ mod handle;
 mod handshake;
 mod inbox;
 pub mod io;
+mod main_waker;
 mod prim;
 mod reactor;
 mod remote;
@@ -38,8 +39,9 @@ pub use frame::{
 pub use handle::{RunFinished, RunHandle};
 pub use run::{Builder, RunError, describe, run};
 pub use statistics::{Statistics, statistics};
-pub use task::{SpawnedTask, TaskQueue};
+pub use task::TaskQueue;
 pub use time::{
-    Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever, sleep_until,
+    Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever,
+    sleep_until, try_current_time,
 };
 pub use timer::Timer;

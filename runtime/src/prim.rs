@@ -1,5 +1,8 @@
-//! The atomics that the cross-thread files use, in one place, so that `tests/models` can build those
-//! same files on a model checker's atomics.
+//! What the cross-thread files share memory and wait with, in one place: `tests/models` builds those
+//! same files on a model checker's counterparts. `Arc` and `Waker` are not among them. Unit tests do not
+//! belong in those files: they would be built there too.
 
+pub(crate) use concurrent_queue::{ConcurrentQueue, PushError};
+pub(crate) use parking::{Parker, Unparker};
 pub(crate) use std::sync::Mutex;
-pub(crate) use std::sync::atomic::{AtomicU8, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

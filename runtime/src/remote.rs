@@ -1,9 +1,8 @@
 //! What other threads leave for an owner on this one, and how it waits for what is on its way.
 
-use parking::{Parker, Unparker};
 use std::sync::PoisonError;
 
-use crate::prim::Mutex;
+use crate::prim::{Mutex, Parker, Unparker};
 
 /// A small box with a lock: only wake-ups from other threads come through here.
 pub(crate) struct Remote<T> {

@@ -12,15 +12,15 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::clock::{Clock, SystemClock};
 use crate::context;
 use crate::core::{self, Core};
 use crate::frame::{Frame, FrameKind, Framed, Label, Step};
-use crate::inbox::{Inbox, Message};
+use crate::inbox::Message;
+use crate::main_waker::MainWaker;
 
 /// How many tasks are polled before the loop looks at timers and I/O though more are ready. A look
 /// costs as much as some ten short polls; tokio uses the same figure.
@@ -116,7 +116,6 @@ impl Builder {
         }
         let core = Rc::new(Core::new(self.clock).map_err(RunError::Reactor)?);
         let _installed = core::install(Rc::clone(&core)).ok_or(RunError::Nested)?;
-        core.fire_timers();
         // Dropped after `main`: what its destructors hand in is still run.
         let closing = Closing(&core);
         let frame = Frame::new(Label::of::<F>(FrameKind::Main, site));
@@ -141,6 +140,18 @@ struct Loop<'a> {
     panic: Option<Payload>,
 }
 
+impl Drop for Loop<'_> {
+    fn drop(&mut self) {
+        if let Some(payload) = self.panic.take() {
+            // The main future panicked after that, and its panic goes first.
+            tracing::error!(
+                panic = describe(&*payload),
+                "a closure of `run_soon` panicked too"
+            );
+        }
+    }
+}
+
 impl Loop<'_> {
     fn new(core: &Rc<Core>, frame: Frame) -> Loop<'_> {
         Loop {
@@ -154,26 +165,24 @@ impl Loop<'_> {
         mut self,
         mut main: Pin<&mut Framed<F>>,
     ) -> Result<F::Output, Payload> {
-        let woken = Arc::new(MainWaker {
-            woken: AtomicBool::new(true),
-            thread: context::thread_id(),
-            inbox: Arc::clone(&self.core.inbox),
-        });
+        let woken = Arc::new(MainWaker::new(Arc::clone(&self.core.inbox)));
         let waker = Waker::from(Arc::clone(&woken));
         self.frame.set_waker(waker.clone());
         let mut cx = Context::from_waker(&waker);
         loop {
             if self.core.inbox.take() {
-                self.read_inbox();
+                self.read_inbox(&woken);
             }
             if woken.take() {
                 match main.as_mut().poll_task(&self.frame, &mut cx) {
                     Poll::Pending => {}
-                    Poll::Ready(Step::Done(output)) => return self.panic.map_or(Ok(output), Err),
+                    Poll::Ready(Step::Done(output)) => {
+                        return self.panic.take().map_or(Ok(output), Err);
+                    }
                     // Nothing else cancels the main frame than such a panic.
                     Poll::Ready(Step::Cut) => {
                         let unknown = || Box::new("the main future was cancelled") as Payload;
-                        return Err(self.panic.unwrap_or_else(unknown));
+                        return Err(self.panic.take().unwrap_or_else(unknown));
                     }
                 }
             }
@@ -192,12 +201,16 @@ impl Loop<'_> {
         }
     }
 
-    /// Handles the messages that are there now.
-    fn read_inbox(&mut self) {
+    /// Handles the messages that are there now. Who sends one meanwhile rings after that, so the next
+    /// `take` tells of it.
+    fn read_inbox(&mut self, main: &MainWaker) {
         for _ in 0..self.core.inbox.len() {
             let Some(message) = self.core.inbox.pop() else {
                 return;
             };
+            if matches!(message, Message::Main) {
+                main.message_arrived();
+            }
             if let Some(payload) = handle(message) {
                 self.frame.cancel(
                     Cancelled::new(CancelKind::Shutdown)
@@ -206,22 +219,17 @@ impl Loop<'_> {
                 self.panic.get_or_insert(payload);
             }
         }
-        if self.core.inbox.len() > 0 {
-            self.core.inbox.ring_again();
-        }
     }
 }
 
-/// Does what the message asks; the payload if a closure panicked.
+/// Does what the message asks; the payload if a closure, or a waker, panicked.
 fn handle(message: Message) -> Option<Payload> {
-    match message {
-        Message::Main => None,
-        Message::Tasks(queue) => {
-            queue.collect();
-            None
-        }
-        Message::Call(call) => catch_unwind(AssertUnwindSafe(call)).err(),
-    }
+    let handle = || match message {
+        Message::Main => {}
+        Message::Tasks(queue) => queue.collect(),
+        Message::Call(call) => call(),
+    };
+    catch_unwind(AssertUnwindSafe(handle)).err()
 }
 
 /// Ends a run, also when it is unwound: refuses new messages and handles those it accepted.
@@ -265,35 +273,5 @@ pub fn describe(payload: &(dyn Any + Send)) -> &str {
         text
     } else {
         "a panic whose payload is no text"
-    }
-}
-
-struct MainWaker {
-    woken: AtomicBool,
-    thread: u64,
-    inbox: Arc<Inbox>,
-}
-
-impl MainWaker {
-    fn is_set(&self) -> bool {
-        self.woken.load(Ordering::Acquire)
-    }
-
-    fn take(&self) -> bool {
-        self.is_set() && self.woken.swap(false, Ordering::AcqRel)
-    }
-}
-
-impl Wake for MainWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        if context::thread_id() != self.thread {
-            // Refused, the run has ended, and there is nobody to wake.
-            let _ended = self.inbox.post(Message::Main);
-        }
     }
 }

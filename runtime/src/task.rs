@@ -7,8 +7,9 @@
 //! A task is one `async-task` allocation. Waking it pushes its `Runnable` here; it is run by
 //! [`TaskQueue::run_ready`], that is, by the owner's own poll, and by nothing else. So an owner that
 //! is leaked is never polled again and its tasks never run again: that is the whole soundness
-//! argument for tasks that borrow. Wakers may outlive everything and wake from anywhere; what they
-//! hold is the queue (`Arc`), whose thread-bound half other threads never touch.
+//! argument for tasks that borrow. Wakers may outlive everything and wake from anywhere: a task that has
+//! ended is not queued again, and until it has, the queue lives. Its thread-bound half is never touched
+//! by other threads.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -25,16 +26,57 @@ use crate::core;
 use crate::inbox::{Inbox, Message};
 use crate::remote::Remote;
 
+/// A task that is ready to be polled. The queue that it belongs to is its metadata rather than a
+/// captured `Arc`: async-task clones a waker around each call of a `schedule` that captures something,
+/// which makes four atomic operations of every wake-up and two of every task.
+type Task = Runnable<Owner>;
+
+#[derive(Clone, Copy)]
+struct Owner(*const TaskQueue);
+
+// SAFETY: the pointer is only turned into a reference in `schedule`, see there, and `TaskQueue` is
+// `Send + Sync`.
+unsafe impl Send for Owner {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Owner {}
+
+/// What waking a task does, on any thread.
+fn schedule(task: Task) {
+    let Owner(queue) = *task.metadata();
+    // SAFETY: a Runnable exists only while its future has neither returned `Ready` nor been dropped,
+    // and until then the queue's `Arc` is kept or leaked (condition 2 of `spawn_unchecked`). So the
+    // pointer, which came from that `Arc`, is valid until `task` is pushed; after that the task may be
+    // run and the queue be let go of, hence a count of our own before.
+    let queue = unsafe {
+        if let Some(local) = (*queue).local.get() {
+            local.push(task);
+            if !local.must_notify() {
+                // Nothing but a push has happened, on the owner's own thread.
+                return;
+            }
+        } else {
+            Arc::increment_strong_count(queue);
+            let queue = Arc::from_raw(queue);
+            return queue.push(task);
+        }
+        Arc::increment_strong_count(queue);
+        Arc::from_raw(queue)
+    };
+    if let Some(local) = queue.local.get() {
+        local.notify();
+    }
+}
+
 /// The ready tasks of one owner, with the waker that gets the owner polled.
 pub struct TaskQueue {
     local: ThreadBound<Local>,
-    remote: Remote<Runnable>,
+    remote: Remote<Task>,
     inbox: Arc<Inbox>,
 }
 
 #[derive(Default)]
 struct Local {
-    ready: RefCell<VecDeque<Runnable>>,
+    ready: RefCell<VecDeque<Task>>,
     /// Whoever polls the owner.
     owner: Cell<Option<Waker>>,
     /// The owner has been woken since it was last polled.
@@ -63,40 +105,43 @@ impl TaskQueue {
         core::try_current().is_some_and(|core| Arc::ptr_eq(&core.inbox, &self.inbox))
     }
 
-    /// Makes a task of `future` and schedules its first poll. The waker that is returned must be
-    /// kept until the future has returned `Ready`: a task whose last waker goes before that is
-    /// closed and scheduled once more, only to be dropped.
+    /// Makes a task of `future` and queues its first poll.
     ///
     /// # Safety
-    /// Before anything that `future` borrows is gone, either the future must have returned `Ready`
-    /// or been dropped, or the queue must have been leaked and none of its methods that poll
-    /// (`run_ready`, `run_until`) be called again.
-    pub unsafe fn spawn_unchecked<F>(self: &Arc<Self>, future: F) -> SpawnedTask
+    /// 1. Before anything that `future` borrows is gone, either the future must have returned `Ready`
+    ///    or been dropped, or the queue must have been leaked and none of its methods that poll
+    ///    (`run_ready`, `run_until`) be called again.
+    /// 2. `self` must be kept until the future has returned `Ready` or been dropped, or leaked.
+    /// 3. Once the future has returned `Pending`, a waker of the task must be kept until it returns
+    ///    `Ready`: a task whose last waker goes before that is closed, and queued once more only to be
+    ///    dropped.
+    pub unsafe fn spawn_unchecked<F>(self: &Arc<Self>, future: F)
     where
         F: Future<Output = ()>,
     {
-        let queue = Arc::clone(self);
-        let schedule = move |runnable| queue.schedule(runnable);
+        let owner = Owner(Arc::as_ptr(self));
+        let builder = async_task::Builder::new().metadata(owner);
         // SAFETY: the four conditions of async-task.
         // `F` is not `Send`: its Runnable is run only by this thread, since the thread-bound half of
         // the queue is the only place it is run from; other threads push it to `remote`, from where
         // this thread takes it, and no queue is dropped elsewhere with Runnables in it (see `Drop`).
         // `F` is not `'static`: by the caller's promise it is not polled or dropped by us after what
         // it borrows is gone; a future that returned `Ready` has been dropped in that same call.
-        // `schedule` is `Send + Sync + 'static`: it holds an `Arc<TaskQueue>`, see there.
-        let (runnable, task) =
-            unsafe { async_task::Builder::new().spawn_unchecked(|()| future, schedule) };
+        // `schedule` is `Send + Sync + 'static`: it is a function that captures nothing.
+        let (runnable, task) = unsafe { builder.spawn_unchecked(|_| future, schedule) };
+        // Its waker keeps it from being closed, which the caller sees to.
         task.detach();
-        SpawnedTask { runnable }
+        self.push(runnable);
     }
 
-    fn schedule(self: &Arc<Self>, runnable: Runnable) {
+    /// Queues a task that is ready, on this thread or for it.
+    fn push(self: &Arc<Self>, task: Task) {
         match self.local.get() {
             Some(local) => {
-                local.ready.borrow_mut().push_back(runnable);
+                local.push(task);
                 local.notify();
             }
-            None => self.post(self.remote.push(runnable)),
+            None => self.post(self.remote.push(task)),
         }
     }
 
@@ -143,15 +188,15 @@ impl TaskQueue {
         let Some(local) = self.local.get() else {
             return;
         };
+        let (owner, old) = match local.owner.take() {
+            Some(owner) if owner.will_wake(waker) => (owner, None),
+            old => (waker.clone(), old),
+        };
+        local.owner.set(Some(owner));
+        // Only now: cloning is foreign code, and what that wakes finds no owner to be woken, but is
+        // looked at in the poll that begins.
         local.notified.set(false);
-        let old = local.owner.take();
-        match old {
-            Some(old) if old.will_wake(waker) => local.owner.set(Some(old)),
-            old => {
-                local.owner.set(Some(waker.clone()));
-                drop(old);
-            }
-        }
+        drop(old);
     }
 
     /// Polls the tasks that are ready now, each once; what becomes ready meanwhile waits for the
@@ -167,6 +212,15 @@ impl TaskQueue {
         }
     }
 
+    /// Notes that the owner is being dropped: nobody is to be woken for it any more. Gives back the
+    /// waker that it was polled with.
+    #[must_use]
+    pub fn retire(&self) -> Option<Waker> {
+        let local = self.local.get()?;
+        local.notified.set(true);
+        local.owner.take()
+    }
+
     /// Polls ready tasks until `done`, waiting for those that other threads are about to hand over.
     ///
     /// The caller has woken every task that is left, so each is here, or in the hands of a thread
@@ -175,9 +229,6 @@ impl TaskQueue {
         let Some(local) = self.local.get() else {
             return;
         };
-        // The owner is being dropped; nobody is to be woken for it any more.
-        local.notified.set(true);
-        drop(local.owner.take());
         while !done() {
             match local.pop() {
                 Some(runnable) => {
@@ -202,7 +253,16 @@ impl TaskQueue {
 }
 
 impl Local {
-    fn pop(&self) -> Option<Runnable> {
+    fn push(&self, task: Task) {
+        self.ready.borrow_mut().push_back(task);
+    }
+
+    /// Whether the owner has not been woken since it was last polled.
+    fn must_notify(&self) -> bool {
+        !self.notified.get()
+    }
+
+    fn pop(&self) -> Option<Task> {
         self.ready.borrow_mut().pop_front()
     }
 
@@ -282,31 +342,6 @@ impl fmt::Debug for TaskQueue {
         f.debug_struct("TaskQueue")
             .field("ready", &ready)
             .finish_non_exhaustive()
-    }
-}
-
-/// A task that has not been scheduled yet.
-#[must_use = "it runs only once it is scheduled"]
-pub struct SpawnedTask {
-    runnable: Runnable,
-}
-
-impl SpawnedTask {
-    /// The task's waker.
-    #[must_use]
-    pub fn waker(&self) -> Waker {
-        self.runnable.waker()
-    }
-
-    /// Queues its first poll.
-    pub fn schedule(self) {
-        self.runnable.schedule();
-    }
-}
-
-impl fmt::Debug for SpawnedTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SpawnedTask")
     }
 }
 

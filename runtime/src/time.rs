@@ -4,7 +4,7 @@
 //! kernel's timer and to how busy the thread is.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -30,6 +30,12 @@ use crate::timer::Timer;
 #[track_caller]
 pub fn current_time() -> Instant {
     core::current().now()
+}
+
+/// As [`current_time`]; `None` outside a run.
+#[must_use]
+pub fn try_current_time() -> Option<Instant> {
+    Some(core::try_current()?.now())
 }
 
 /// The moment `duration` from now by the run's clock; what is too far away to be told counts as a
@@ -175,17 +181,24 @@ impl Interval {
     ///
     /// Cancelled or dropped half-way, no tick is lost: the next call waits for the same one.
     pub async fn tick(&mut self) -> Instant {
-        let due = *self.next.get_or_insert_with(current_time);
+        let due = match self.next {
+            Some(due) => due,
+            None => {
+                // In a cancelled context the grid does not begin.
+                poll_fn(poll_proceed).await;
+                *self.next.insert(current_time())
+            }
+        };
         sleep_until(due).await;
         let now = current_time();
-        let missed = (now.saturating_duration_since(due)).as_nanos() / self.period.as_nanos();
-        let steps = u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1);
-        self.next = Some(
-            self.period
-                .checked_mul(steps)
-                .and_then(|step| due.checked_add(step))
-                .unwrap_or_else(|| after(self.period)),
+        // The part of the period that has passed: the next tick lies on the grid, and ahead.
+        let passed = now.saturating_duration_since(due).as_nanos() % self.period.as_nanos();
+        let passed = Duration::new(
+            (passed / 1_000_000_000) as u64,
+            (passed % 1_000_000_000) as u32,
         );
+        let next = now.checked_add(self.period - passed);
+        self.next = Some(next.unwrap_or_else(|| after(self.period)));
         due
     }
 

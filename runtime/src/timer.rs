@@ -40,6 +40,12 @@ impl Timer {
         Timer { core, key }
     }
 
+    /// Whether it was armed in the run that is going on; in another one it does nothing.
+    #[must_use]
+    pub fn is_of_current_run(&self) -> bool {
+        core::is_current(&self.core)
+    }
+
     /// Cancels `frame` at another moment than before.
     pub fn reset_cancelling(&self, frame: &Frame, deadline: Instant) {
         let at = self.core.nanos(deadline);

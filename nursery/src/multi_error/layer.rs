@@ -117,12 +117,23 @@ pub(crate) fn find_in<'a, E: Error + 'static>(root: &'a (dyn Error + 'static)) -
                     None
                 }
                 Layer::Task(task) | Layer::Start(task) => Some(task.error()),
-                Layer::Leaf => error.source(),
+                Layer::Leaf => cancelled_in(error).or_else(|| error.source()),
             };
         }
         match levels.last_mut()?.next() {
             Some(entry) => next = Some(entry.error()),
             None => drop(levels.pop()),
         }
+    }
+}
+
+/// The cancellation that `error` stands for. It displays as that, so its `source()` leaves it out.
+fn cancelled_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(NurseryError::Cancelled(cancelled)) = error.downcast_ref() {
+        return Some(cancelled);
+    }
+    match error.downcast_ref() {
+        Some(StartError::Cancelled(cancelled)) => Some(cancelled),
+        _ => None,
     }
 }

@@ -29,6 +29,10 @@ pub(super) struct Node {
     /// Woken when a frame around it is asked to shut down.
     pub(super) listener: bool,
     pub(super) shutdown: bool,
+    /// A child frame that holds it was polled in the poll that is going on.
+    pub(super) touched: bool,
+    /// Polls in a row, while it was cancelled, in which no such child was polled.
+    pub(super) untouched: u8,
     pub(super) deadline: Option<Instant>,
     pub(super) cause: Option<Rc<Cancelled>>,
     pub(super) waker: Option<Waker>,
@@ -36,9 +40,9 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn vacant(generation: u32) -> Node {
+    fn vacant() -> Node {
         Node {
-            generation,
+            generation: 0,
             parent: NO_FRAME,
             first_child: NO_FRAME,
             prev: NO_FRAME,
@@ -50,6 +54,8 @@ impl Node {
             effective: false,
             listener: false,
             shutdown: false,
+            touched: false,
+            untouched: 0,
             deadline: None,
             cause: None,
             waker: None,
@@ -58,13 +64,22 @@ impl Node {
     }
 }
 
-#[derive(Default)]
 pub(super) struct Frames {
     pub(super) nodes: Vec<Node>,
     pub(super) free: Vec<u32>,
+    /// Generations are counted for the whole thread, as slots go when the slab is freed.
+    inserted: u32,
 }
 
 impl Frames {
+    pub(super) const fn new() -> Frames {
+        Frames {
+            nodes: Vec::new(),
+            free: Vec::new(),
+            inserted: 0,
+        }
+    }
+
     pub(super) fn node(&mut self, index: u32) -> &mut Node {
         &mut self.nodes[index as usize]
     }
@@ -83,22 +98,40 @@ impl Frames {
                     .ok()
                     .filter(|&index| index != NO_FRAME)
                     .expect("no more than 4294967295 frames can live on one thread");
-                self.nodes.push(Node::vacant(0));
+                self.nodes.push(Node::vacant());
                 index
             }
         };
+        self.inserted = self.inserted.wrapping_add(1);
+        let generation = self.inserted;
         let node = self.node(index);
+        node.generation = generation;
         node.live = true;
         node.label = Some(label);
         self.id(index)
     }
 
-    /// Frees the slot; what was in it is given back to be dropped outside.
-    pub(super) fn vacate(&mut self, index: u32) -> Node {
+    /// Frees the slot of a frame that has been unlinked and has no children; what has a destructor
+    /// is given back to be dropped outside.
+    pub(super) fn vacate(&mut self, index: u32) -> impl Sized + use<> {
         let node = self.node(index);
-        let vacant = Node::vacant(node.generation.wrapping_add(1));
-        let contents = std::mem::replace(node, vacant);
+        node.guests = 0;
+        node.live = false;
+        node.guest = false;
+        node.shield = false;
+        node.effective = false;
+        node.listener = false;
+        node.shutdown = false;
+        node.touched = false;
+        node.untouched = 0;
+        node.deadline = None;
+        let contents = (node.waker.take(), node.cause.take(), node.label.take());
         self.free.push(index);
+        if self.free.len() == self.nodes.len() {
+            // The last one. Nobody else frees the slab at the end of the thread.
+            self.nodes = Vec::new();
+            self.free = Vec::new();
+        }
         contents
     }
 
@@ -139,6 +172,17 @@ impl Frames {
         node.next = NO_FRAME;
     }
 
+    /// Notes the child frames that hold `index`.
+    pub(super) fn note_guests(&self, index: u32, guests: &mut Vec<FrameId>) {
+        let mut at = self.nodes[index as usize].first_child;
+        while at != NO_FRAME {
+            if self.holds(at) {
+                guests.push(self.id(at));
+            }
+            at = self.nodes[at as usize].next;
+        }
+    }
+
     /// One more child of `at` holds it.
     pub(super) fn add_guest(&mut self, mut at: u32) {
         while at != NO_FRAME {
@@ -158,6 +202,10 @@ impl Frames {
             let node = self.node(at);
             node.guests -= 1;
             if node.guests > 0 {
+                if node.effective && node.waker.is_some() {
+                    // Are the others still polled by anybody? See `verdict`.
+                    woken.push(self.id(at));
+                }
                 return;
             }
             let (is_guest, parent) = (node.guest, node.parent);
@@ -227,8 +275,35 @@ impl Frames {
             if holds {
                 self.add_guest(parent);
             }
+            // What was here before listens somewhere below; what is new will ask by itself.
+            if self.node(index).first_child != NO_FRAME && self.is_shutdown_requested(parent) {
+                self.note_listeners(index, woken);
+            }
         }
         self.refresh(index, woken);
+    }
+
+    /// Whether `at` or a frame around it was asked to come to an end.
+    pub(super) fn is_shutdown_requested(&self, mut at: u32) -> bool {
+        while at != NO_FRAME {
+            let node = &self.nodes[at as usize];
+            if node.shutdown {
+                return true;
+            }
+            at = node.parent;
+        }
+        false
+    }
+
+    /// Notes the frames below `start` that listen for such a request.
+    pub(super) fn note_listeners(&self, start: u32, listeners: &mut Vec<FrameId>) {
+        let mut next = Some(start);
+        while let Some(at) = next {
+            if self.nodes[at as usize].listener {
+                listeners.push(self.id(at));
+            }
+            next = self.next(start, at, true);
+        }
     }
 
     /// The children of a frame that goes away become roots.

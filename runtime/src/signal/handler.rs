@@ -28,7 +28,6 @@ pub(super) fn count(kind: i32, arrivals: Arc<AtomicUsize>) -> io::Result<SigId> 
 ///
 /// # Errors
 /// There is no such kind.
-#[cfg(target_os = "linux")]
 pub(super) fn is_default(kind: i32) -> io::Result<bool> {
     use std::mem::MaybeUninit;
 
@@ -41,10 +40,4 @@ pub(super) fn is_default(kind: i32) -> io::Result<bool> {
     // SAFETY: the call has succeeded, so it is filled in; zeroed, it was a valid value before.
     let action = unsafe { action.assume_init() };
     Ok(action.sa_sigaction == libc::SIG_DFL)
-}
-
-/// Taken for granted where the crate `libc` is not among the dependencies.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn is_default(_: i32) -> io::Result<bool> {
-    Ok(true)
 }

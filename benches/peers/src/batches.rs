@@ -1,0 +1,77 @@
+use std::time::Instant;
+
+use lexopt::prelude::*;
+
+use crate::Error;
+
+/// What the children of a batch are like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// They touch nothing.
+    Plain,
+    /// Each adds one to a counter that is a local of the batch.
+    Borrowing,
+}
+
+/// A number of equal batches, each timed by itself: the time of one is
+/// from before its first child is spawned until after its last has been joined.
+pub struct Batches {
+    count: usize,
+    /// Children in a batch.
+    pub children: usize,
+    /// What they are like.
+    pub shape: Shape,
+    times_ns: Vec<u64>,
+}
+
+impl Batches {
+    /// From `--batches N --children N --shape plain|borrowing`.
+    pub fn from_arguments() -> Result<Self, Error> {
+        let mut parser = lexopt::Parser::from_env();
+        let mut batches = Self {
+            count: 100,
+            children: 1000,
+            shape: Shape::Plain,
+            times_ns: Vec::new(),
+        };
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("batches") => batches.count = parser.value()?.parse()?,
+                Long("children") => batches.children = parser.value()?.parse()?,
+                Long("shape") => batches.shape = parser.value()?.parse_with(Shape::named)?,
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        batches.times_ns.reserve_exact(batches.count);
+        Ok(batches)
+    }
+
+    /// Runs every batch and prints the nanoseconds each took.
+    pub async fn run<F, E>(mut self, mut batch: F) -> Result<(), Error>
+    where
+        F: AsyncFnMut(usize) -> Result<(), E>,
+        Error: From<E>,
+    {
+        for _ in 0..self.count {
+            let begun = Instant::now();
+            batch(self.children).await?;
+            self.times_ns.push(begun.elapsed().as_nanos() as u64);
+        }
+        print!("ns");
+        for time in &self.times_ns {
+            print!(" {time}");
+        }
+        println!();
+        Ok(())
+    }
+}
+
+impl Shape {
+    fn named(name: &str) -> Result<Self, &'static str> {
+        match name {
+            "plain" => Ok(Self::Plain),
+            "borrowing" => Ok(Self::Borrowing),
+            _ => Err("the shapes are `plain` and `borrowing`"),
+        }
+    }
+}

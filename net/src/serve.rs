@@ -1,0 +1,295 @@
+//! Servers: accept connections and run a handler for each.
+//!
+//! ```text
+//! handlers' nursery ─┬─ body: acceptors' nursery ─┬─ one acceptor per listener
+//!                    │                            └─ body: waits for `until`, then cancels them
+//!                    └─ one task per connection
+//! ```
+//!
+//! When the acceptors have ended the listeners are closed, and the outer nursery waits for the
+//! handlers that are left.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use nestling_nursery::{
+    BoxError, MultiError, Nursery, NurseryError, Outcome, TaskError, open_nursery,
+    shutdown_requested,
+};
+use nestling_runtime::sleep;
+
+use crate::accept_error::AcceptErrorKind;
+use crate::address::Address;
+use crate::error::Error;
+use crate::server::{OnError, Server, Source};
+use crate::slots::{Slot, Slots};
+use crate::tcp_listener::TcpListener;
+use crate::tcp_stream::TcpStream;
+
+/// How long to leave a listener alone when the system has no descriptor or memory for a connection.
+/// Long enough to cost nothing (10 calls a second), short enough for a client to wait for.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Listens at `address` and runs `handler` for each connection, all of them at the same time.
+///
+/// ```
+/// use nestling_net::{TcpStream, serve_tcp};
+/// use nestling_nursery::{BoxError, NurseryError};
+///
+/// async fn greet(stream: TcpStream) -> Result<(), BoxError> {
+///     stream.write_all(b"hello\n").await?;
+///     Ok(())
+/// }
+///
+/// async fn server() -> Result<(), NurseryError> {
+///     serve_tcp(greet, "127.0.0.1:8080").await
+/// }
+/// ```
+///
+/// Awaiting the [`Server`] that this returns runs it; its methods set options before. It binds when it
+/// is first polled. To learn the address or to be sure that clients can connect, start it with
+/// [`Nursery::start`] and hand it the [`Ready`](nestling_nursery::Ready):
+///
+/// ```
+/// use nestling_net::{TcpStream, serve_tcp};
+/// use nestling_nursery::{BoxError, open_nursery};
+///
+/// # fn main() -> Result<(), nestling_nursery::NurseryError> {
+/// # nestling_runtime::run(async {
+/// let greeting = String::from("hello\n"); // handlers may borrow what outlives the server
+/// let greet = async |stream: TcpStream| stream.write_all(greeting.as_bytes()).await;
+///
+/// open_nursery(async |nursery| {
+///     let address = nursery
+///         .start(async |ready| serve_tcp(greet, "127.0.0.1:0").ready(ready).await)
+///         .await?;
+///     let client = TcpStream::connect(address).await?;
+///     let mut text = [0; 6];
+///     client.read_exact(&mut text).await?;
+///     assert_eq!(&text, b"hello\n");
+///     nursery.cancel();
+///     Ok::<_, BoxError>(())
+/// })
+/// .await
+/// # })
+/// # }
+/// ```
+///
+/// # What it takes care of
+///
+/// A connection is closed when its handler ends, however that ends, unless the handler gave the stream
+/// away. Connections that are gone before they are accepted are passed over. When the process runs out
+/// of descriptors or memory, it warns through `tracing`, waits for 100 ms, and tries again;
+/// connections that are open go on meanwhile.
+///
+/// When a scope around it is asked to shut down
+/// ([`CancelScope::shutdown`](nestling_nursery::CancelScope::shutdown)), it closes the listeners, waits
+/// for the handlers that are running, and returns `Ok(())`.
+///
+/// # Cancel and drop
+/// Cancelled, the acceptors and all handlers are cut off where they wait, and their sockets are
+/// closed. The same happens when it is dropped, except that async cleanup in handlers has no chance
+/// then.
+///
+/// # Errors
+/// A server does not end by itself, so without [`until`](Server::until) and without a soft shutdown
+/// its result is always an error:
+/// the address could not be had, accepting failed in a way that does not pass, or handlers failed and
+/// there is no [`on_error`](Server::on_error). All errors are in it, the handlers' under the name
+/// `connection from` and the other side's address.
+///
+/// # Panics
+/// If a handler panics, the others are cut off, and the panic resumes in the server's caller. Polled
+/// outside a run.
+#[track_caller]
+pub fn serve_tcp<'a, H, R>(handler: H, address: impl Address) -> Server<'a, H>
+where
+    H: AsyncFn(TcpStream) -> R + 'a,
+    R: Outcome + 'a,
+{
+    Server::new(handler, Source::Bind(address.target()))
+}
+
+/// Accepts connections from all of `listeners` and runs `handler` for each, all of them at the same
+/// time.
+///
+/// ```
+/// use nestling_net::{TcpListener, TcpStream, serve_listeners};
+/// use nestling_nursery::{BoxError, open_nursery};
+///
+/// # fn main() -> Result<(), nestling_nursery::NurseryError> {
+/// # nestling_runtime::run(async {
+/// open_nursery(async |nursery| {
+///     let one = TcpListener::bind("127.0.0.1:0").await?;
+///     let two = TcpListener::bind("127.0.0.1:0").await?;
+///     let addresses = [one.local_addr()?, two.local_addr()?];
+///     let greet = async |stream: TcpStream| stream.write_all(b"hello").await;
+///     nursery.start_soon(serve_listeners(greet, vec![one, two]).into_future());
+///     for address in addresses {
+///         let client = TcpStream::connect(address).await?;
+///         client.read_exact(&mut [0; 5]).await?;
+///     }
+///     nursery.cancel();
+///     Ok::<_, BoxError>(())
+/// })
+/// .await
+/// # })
+/// # }
+/// ```
+///
+/// Everything else is as with [`serve_tcp`]. The listeners are closed when the server stops. As they
+/// listen already, clients can connect before it runs. Without listeners there is nothing to serve,
+/// and it waits for [`until`](Server::until) or a cancellation.
+#[track_caller]
+pub fn serve_listeners<'a, H, R>(
+    handler: H,
+    listeners: impl IntoIterator<Item = TcpListener>,
+) -> Server<'a, H>
+where
+    H: AsyncFn(TcpStream) -> R + 'a,
+    R: Outcome + 'a,
+{
+    Server::new(handler, Source::Listeners(listeners.into_iter().collect()))
+}
+
+/// Waits for `until`, or for a soft shutdown of a scope around the server.
+async fn stopped_by(mut until: Pin<Box<dyn Future<Output = ()> + '_>>) {
+    let mut shutdown = shutdown_requested();
+    poll_fn(|cx| match until.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => Pin::new(&mut shutdown).poll(cx),
+    })
+    .await;
+}
+
+pub(crate) async fn run<H, R>(server: Server<'_, H>) -> Result<(), NurseryError>
+where
+    H: AsyncFn(TcpStream) -> R,
+    R: Outcome,
+{
+    let Server {
+        handler,
+        source,
+        site,
+        max_connections,
+        on_error,
+        ready,
+        until,
+    } = server;
+    let listeners = match source {
+        Source::Listeners(listeners) => listeners,
+        Source::Bind(target) => match TcpListener::bind_target(&target).await {
+            Ok(listener) => vec![listener],
+            Err(error) => {
+                let failed = TaskError::new(format!("serve {target}"), site, error);
+                return Err(MultiError::from(failed).into());
+            }
+        },
+    };
+    let service = Service {
+        handler,
+        slots: Slots::new(max_connections),
+        on_error,
+    };
+    open_nursery(async |handlers| {
+        let stopped = open_nursery(async |acceptors| {
+            for listener in &listeners {
+                let name = format!("accept on {}", listener.local());
+                acceptors
+                    .task()
+                    .name(name)
+                    .start_soon(service.accept_from(listener, handlers));
+            }
+            if let (Some(ready), Some(first)) = (ready, listeners.first()) {
+                ready.started(first.local());
+            }
+            stopped_by(until).await;
+            acceptors.cancel();
+        })
+        .await;
+        drop(listeners);
+        stopped
+    })
+    .await
+}
+
+struct Service<'a, H> {
+    handler: H,
+    slots: Slots,
+    on_error: Option<OnError<'a>>,
+}
+
+impl<H, R> Service<'_, H>
+where
+    H: AsyncFn(TcpStream) -> R,
+    R: Outcome,
+{
+    /// Ends only with an error.
+    async fn accept_from<'scope, 'env>(
+        &'env self,
+        listener: &TcpListener,
+        handlers: &'scope Nursery<'scope, 'env>,
+    ) -> Result<(), Error>
+    where
+        R: 'scope,
+    {
+        loop {
+            match self.accept(listener).await {
+                (Ok((stream, peer)), slot) => {
+                    let name = format!("connection from {peer}");
+                    handlers
+                        .task()
+                        .name(name)
+                        .start_soon(self.handle(stream, peer, slot));
+                }
+                (Err(error), slot) => {
+                    drop(slot);
+                    if error.accept_kind() == AcceptErrorKind::Fail {
+                        return Err(error);
+                    }
+                    tracing::warn!(%error, "no connection can be accepted at the moment");
+                    sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+
+    /// Takes a slot only together with a connection: an acceptor that kept one while nobody calls
+    /// would take it from the acceptors of other listeners.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> (Result<(TcpStream, SocketAddr), Error>, Slot<'_>) {
+        let mut accept = pin!(listener.accept());
+        poll_fn(|cx| {
+            ready!(self.slots.poll_free(cx));
+            accept
+                .as_mut()
+                .poll(cx)
+                .map(|accepted| (accepted, self.slots.take()))
+        })
+        .await
+    }
+
+    async fn handle(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        slot: Slot<'_>,
+    ) -> Result<(), BoxError> {
+        let result = (self.handler)(stream).await.into_result();
+        // The stream went with the handler's future, so the connection is closed by now.
+        drop(slot);
+        match (result, &self.on_error) {
+            (Ok(_), _) => Ok(()),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(report)) => {
+                (report.borrow_mut())(error, peer);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The programs that teach one idea each.
+
+use super::*;
+
+#[test]
+fn tutorial_prints_what_the_documents_say() {
+    let output = Program::start("tutorial", &[]).end();
+    assert_eq!(output.code(), 0);
+    assert_eq!(
+        output.stdout,
+        "\
+parent: started!
+parent: spawning child1...
+parent: spawning child2...
+parent: waiting for children to finish...
+  child1: started! sleeping now...
+  child2: started! sleeping now...
+  child1: exiting!
+  child2: exiting!
+parent: all done!
+"
+    );
+}
+
+#[test]
+fn each_prints_what_its_source_promises() {
+    for name in ["tutorial", "borrow", "errors", "start"] {
+        let output = Program::start(name, &[]).end();
+        assert_eq!(output.code(), 0, "{name}: {output:?}");
+        assert_eq!(output.stdout, promised(name), "{name}");
+        assert_eq!(output.stderr, "", "{name}");
+    }
+}
+
+#[test]
+fn each_tells_how_to_run_it() {
+    let folder = format!("{}/examples", env!("CARGO_MANIFEST_DIR"));
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            let first = source.lines().next().unwrap_or_default();
+            assert!(first.contains("`cargo run "), "{path:?}");
+        }
+    }
+}

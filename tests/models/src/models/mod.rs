@@ -1,0 +1,15 @@
+//! The models. Each says in its first line what can't happen.
+
+mod canceller;
+mod handshake;
+mod inbox;
+mod main_waker;
+mod remote;
+mod task;
+mod wake;
+
+pub(crate) use canceller::Request;
+pub(crate) use handshake::Bell;
+pub(crate) use inbox::Door;
+pub(crate) use main_waker::MainBell;
+pub(crate) use remote::Shelf;

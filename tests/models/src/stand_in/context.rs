@@ -1,0 +1,13 @@
+//! The part of the context that tells threads apart. loom's threads are none of the system's.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+loom::thread_local! {
+    static ID: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn thread_id() -> u64 {
+    ID.with(|id| *id)
+}

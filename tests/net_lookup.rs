@@ -1,0 +1,58 @@
+//! Looking up a host name that nobody waits for any more.
+//!
+//! The thread that does it cannot be interrupted, so that this test counts threads and descriptors and
+//! has a process of its own.
+
+mod net_support;
+
+use std::fs::read_dir;
+use std::future::Future;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use nestling::net::{Error, TcpStream};
+use nestling::{checkpoint, open_nursery, run, statistics};
+use net_support::open_files;
+
+/// Threads and sockets of this process, where that can be found out.
+fn counts() -> (usize, usize) {
+    (
+        read_dir("/proc/self/task").map_or(0, Iterator::count),
+        open_files(),
+    )
+}
+
+#[test]
+fn a_lookup_that_is_cancelled_or_dropped_leaves_nothing_behind() {
+    let before = counts();
+    run(async {
+        for _ in 0..20 {
+            let result = open_nursery(async |nursery| {
+                nursery.start_soon(async { TcpStream::connect("localhost:1").await.map(drop) });
+                checkpoint().await;
+                nursery.cancel();
+            });
+            // It may have been faster.
+            result
+                .await
+                .unwrap_or_else(|error| assert!(error.find::<Error>().is_some()));
+        }
+        let mut dropped = Box::pin(TcpStream::connect("localhost:1"));
+        std::future::poll_fn(|cx| {
+            assert!(dropped.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        drop(dropped);
+        assert_eq!(statistics().io.sources, 0);
+    });
+    let patience = Instant::now() + Duration::from_secs(60);
+    while counts() != before {
+        assert!(
+            Instant::now() < patience,
+            "{:?} instead of {before:?}",
+            counts()
+        );
+        std::thread::yield_now();
+    }
+}

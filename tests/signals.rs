@@ -1,0 +1,341 @@
+//! Signals: received as values, none lost, and the default back when nobody listens.
+#![cfg(unix)]
+
+use std::cell::Cell;
+use std::env;
+use std::io;
+use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use std::os::unix::process::ExitStatusExt;
+
+use nestling::signal::{
+    SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SignalError, Signals, ctrl_c, name,
+    signals,
+};
+use nestling::{NurseryError, checkpoint, move_on_after, open_nursery, run, sleep, sleep_forever};
+use signal_hook::low_level::raise;
+
+/// Signals belong to the whole process, so one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is pending, in the order of receipt; the reactor has a look before it is taken for all.
+async fn drain(signals: &mut Signals) -> Vec<i32> {
+    let mut received = vec![];
+    while let Some(signal) = move_on_after(Duration::from_millis(5), signals.recv()).await {
+        received.push(signal.unwrap());
+    }
+    received
+}
+
+#[test]
+fn a_signal_that_was_raised_before_is_received() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR1])?;
+        raise(SIGUSR1)?;
+        assert_eq!(signals.recv().await?, SIGUSR1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_signal_wakes_the_task_that_waits_for_it() -> Result<(), NurseryError> {
+    let _alone = alone();
+    run(open_nursery(async |nursery| {
+        let mut signals = signals(&[SIGUSR1])?;
+        nursery.start_soon(async {
+            sleep(Duration::from_millis(5)).await;
+            raise(SIGUSR1)
+        });
+        for _ in 0..3 {
+            assert_eq!(signals.recv().await?, SIGUSR1);
+            nursery.start_soon(async { raise(SIGUSR1) });
+        }
+        assert_eq!(signals.recv().await?, SIGUSR1);
+        io::Result::Ok(())
+    }))
+}
+
+#[test]
+fn a_signal_from_another_thread_wakes_the_loop() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR2])?;
+        let sender = std::thread::spawn(|| raise(SIGUSR2));
+        assert_eq!(signals.recv().await?, SIGUSR2);
+        sender.join().unwrap()
+    })
+}
+
+#[test]
+fn two_of_one_kind_are_one() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR1, SIGUSR1])?;
+        raise(SIGUSR1)?;
+        raise(SIGUSR1)?;
+        assert_eq!(drain(&mut signals).await, [SIGUSR1]);
+        raise(SIGUSR1)?;
+        assert_eq!(drain(&mut signals).await, [SIGUSR1]);
+        Ok(())
+    })
+}
+
+#[test]
+fn ten_thousand_that_nobody_looks_at_neither_block_nor_get_lost() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR1, SIGUSR2])?;
+        for _ in 0..10_000 {
+            raise(SIGUSR1)?;
+        }
+        raise(SIGUSR2)?;
+        let mut received = drain(&mut signals).await;
+        received.sort_unstable();
+        assert_eq!(received, [SIGUSR1, SIGUSR2]);
+        Ok(())
+    })
+}
+
+#[test]
+fn kinds_take_turns() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR1, SIGUSR2])?;
+        let mut received = vec![];
+        for _ in 0..4 {
+            raise(SIGUSR1)?;
+            raise(SIGUSR2)?;
+            received.push(signals.recv().await?);
+        }
+        assert_eq!(received, [SIGUSR1, SIGUSR2, SIGUSR1, SIGUSR2]);
+        drain(&mut signals).await;
+        Ok(())
+    })
+}
+
+#[test]
+fn every_receiver_gets_it() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut one = signals(&[SIGUSR1])?;
+        let mut two = signals(&[SIGUSR1, SIGUSR2])?;
+        raise(SIGUSR1)?;
+        assert_eq!(one.recv().await?, SIGUSR1);
+        assert_eq!(two.recv().await?, SIGUSR1);
+        Ok(())
+    })
+}
+
+#[test]
+fn cancelled_it_takes_nothing() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR1])?;
+        raise(SIGUSR1)?;
+        let received = Cell::new(None);
+        let cancelled = open_nursery(async |nursery| {
+            nursery.cancel();
+            received.set(Some(signals.recv().await?));
+            io::Result::Ok(())
+        })
+        .await;
+        assert!(cancelled.is_err_and(|error| error.is_cancelled()));
+        assert_eq!(received.get(), None);
+        assert_eq!(signals.recv().await?, SIGUSR1);
+        Ok(())
+    })
+}
+
+#[test]
+fn dropped_while_it_waits_it_loses_nothing() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR1])?;
+        assert_eq!(drain(&mut signals).await, []);
+        raise(SIGUSR1)?;
+        assert_eq!(signals.recv().await?, SIGUSR1);
+        Ok(())
+    })
+}
+
+#[test]
+fn nothing_is_left_in_the_reactor() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let before = nestling::statistics().io;
+        for _ in 0..50 {
+            let mut signals = signals(&[SIGUSR1, SIGUSR2])?;
+            raise(SIGUSR1)?;
+            signals.recv().await?;
+        }
+        checkpoint().await;
+        assert_eq!(
+            format!("{:?}", nestling::statistics().io),
+            format!("{before:?}")
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn what_cannot_be_received_is_refused() {
+    let _alone = alone();
+    run(async {
+        let refusal = |kinds: &[i32]| signals(kinds).err().map(|error| error.to_string()).unwrap();
+        assert!(
+            refusal(&[]).contains("name at least one"),
+            "{}",
+            refusal(&[])
+        );
+        assert!(refusal(&[SIGINT, 9]).starts_with("signal 9 (SIGKILL) can't be received"));
+        assert!(refusal(&[SIGINT, 9999]).starts_with("signal 9999 (a signal) can't be received"));
+
+        let error = signals(&[11]).err().unwrap();
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<SignalError>());
+        assert!(matches!(inner, Some(SignalError::Forbidden { kind: 11 })));
+    });
+}
+
+#[test]
+fn kinds_have_names() {
+    assert_eq!(name(SIGINT), "SIGINT");
+    assert_eq!(name(1234), "a signal");
+}
+
+// What follows may end the process, so it runs in one of its own: this test binary once more.
+
+/// Runs `role` (see `in_a_process_of_its_own`) and returns how the process ended.
+fn end_of(role: &str) -> ExitStatus {
+    let program = env::current_exe().unwrap();
+    let output = Command::new(program)
+        .args([
+            "--exact",
+            "in_a_process_of_its_own",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("NESTLING_SIGNAL_ROLE", role)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!errors.contains("panicked"), "{role}: {errors}");
+    output.status
+}
+
+#[test]
+fn with_no_receiver_left_the_default_is_back() {
+    assert_eq!(end_of("dropped").signal(), Some(SIGINT));
+    assert_eq!(end_of("dropped twice").signal(), Some(SIGTERM));
+    assert_eq!(end_of("refused").signal(), Some(SIGINT));
+}
+
+#[test]
+fn with_a_receiver_left_it_is_not() {
+    assert_eq!(end_of("one of two").code(), Some(0));
+}
+
+#[test]
+fn what_nobody_took_does_at_the_drop_what_it_would_have_done() {
+    assert_eq!(end_of("pending").signal(), Some(SIGHUP));
+    assert_eq!(end_of("pending in another").code(), Some(0));
+    assert_eq!(end_of("pending, harmless").code(), Some(0));
+}
+
+#[test]
+fn the_second_ctrl_c_ends_the_process() {
+    assert_eq!(end_of("ctrl_c").signal(), Some(SIGINT));
+}
+
+#[test]
+fn another_handler_stays_in_force() {
+    assert_eq!(end_of("other handler").code(), Some(0));
+}
+
+/// Returns if the process is to end well.
+#[test]
+#[ignore = "it may end the process; others start it with a role"]
+fn in_a_process_of_its_own() {
+    let Ok(role) = env::var("NESTLING_SIGNAL_ROLE") else {
+        return;
+    };
+    let done: io::Result<()> = run(async {
+        match &*role {
+            "dropped" => {
+                drop(signals(&[SIGINT])?);
+                raise(SIGINT)?;
+                sleep_forever().await;
+            }
+            "dropped twice" => {
+                for _ in 0..2 {
+                    let mut signals = signals(&[SIGTERM, SIGINT])?;
+                    raise(SIGTERM)?;
+                    signals.recv().await?;
+                }
+                raise(SIGTERM)?;
+                sleep_forever().await;
+            }
+            "refused" => {
+                assert!(signals(&[SIGINT, 9]).is_err());
+                raise(SIGINT)?;
+                sleep_forever().await;
+            }
+            "one of two" => {
+                let mut left = signals(&[SIGINT])?;
+                drop(signals(&[SIGINT])?);
+                raise(SIGINT)?;
+                left.recv().await?;
+            }
+            "pending" => {
+                let signals = signals(&[SIGHUP])?;
+                raise(SIGHUP)?;
+                drop(signals);
+                sleep_forever().await;
+            }
+            "pending in another" => {
+                let mut one = signals(&[SIGHUP])?;
+                let two = signals(&[SIGHUP])?;
+                raise(SIGHUP)?;
+                one.recv().await?;
+                drop(one);
+                drop(two);
+            }
+            "pending, harmless" => {
+                let signals = signals(&[SIGWINCH])?;
+                raise(SIGWINCH)?;
+                drop(signals);
+            }
+            "ctrl_c" => {
+                open_nursery(async |nursery| {
+                    nursery.start_soon(async { raise(SIGINT) });
+                    ctrl_c().await
+                })
+                .await
+                .map_err(io::Error::other)?;
+                raise(SIGINT)?;
+                sleep_forever().await;
+            }
+            "other handler" => {
+                let called = std::sync::Arc::default();
+                signal_hook::flag::register(SIGUSR1, std::sync::Arc::clone(&called))?;
+                let called = || called.swap(false, std::sync::atomic::Ordering::SeqCst);
+                let signals = signals(&[SIGUSR1])?;
+                raise(SIGUSR1)?;
+                assert!(called());
+                drop(signals);
+                raise(SIGUSR1)?;
+                assert!(called());
+            }
+            other => panic!("there is no role {other}"),
+        }
+        Ok(())
+    });
+    done.unwrap();
+}
