@@ -8,18 +8,8 @@ use std::io;
 /// of descriptors, which passes when connections are closed. Everything else is the listener's own.
 ///
 /// [`TcpListener::accept`](crate::TcpListener::accept) and [`serve_tcp`](crate::serve_tcp()) go by
-/// this table; it is public for those who write a loop of their own.
-///
-/// ```
-/// use std::io;
-/// use nestling_net::AcceptErrorKind;
-///
-/// let gone = io::Error::from_raw_os_error(if cfg!(windows) { 10053 } else { 103 });
-/// # #[cfg(any(windows, target_os = "linux"))]
-/// assert_eq!(AcceptErrorKind::of(&gone), AcceptErrorKind::Retry);
-/// let unknown = io::Error::other("something else");
-/// assert_eq!(AcceptErrorKind::of(&unknown), AcceptErrorKind::Fail);
-/// ```
+/// this table; it is public for those who write a loop of their own, as at
+/// [`Error::accept_kind`](crate::Error::accept_kind).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AcceptErrorKind {
     /// It concerned one connection, which is gone. Accept the next one at once.
@@ -32,6 +22,18 @@ pub enum AcceptErrorKind {
 
 impl AcceptErrorKind {
     /// What to do about `error`.
+    ///
+    /// ```
+    /// use std::io;
+    /// use nestling_net::AcceptErrorKind;
+    ///
+    /// # #[cfg(target_os = "linux")] {
+    /// let gone = io::Error::from_raw_os_error(103); // ECONNABORTED on Linux
+    /// assert_eq!(AcceptErrorKind::of(&gone), AcceptErrorKind::Retry);
+    /// # }
+    /// let unknown = io::Error::other("something else");
+    /// assert_eq!(AcceptErrorKind::of(&unknown), AcceptErrorKind::Fail);
+    /// ```
     #[must_use]
     pub fn of(error: &io::Error) -> AcceptErrorKind {
         match error.raw_os_error() {

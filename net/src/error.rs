@@ -2,7 +2,7 @@
 
 mod failure;
 mod reason;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use std::fmt;
@@ -318,7 +318,20 @@ impl Error {
         self.kind() == io::ErrorKind::ConnectionRefused
     }
 
-    /// Whether somebody else listens at the address already; see the example at [`Error`].
+    /// Whether somebody else listens at the address already.
+    ///
+    /// ```
+    /// use nestling_net::{Error, TcpListener};
+    ///
+    /// async fn bind_somewhere() -> Result<TcpListener, Error> {
+    ///     match TcpListener::bind("127.0.0.1:8080").await {
+    ///         Err(error) if error.is_address_in_use() => TcpListener::bind("127.0.0.1:0").await,
+    ///         bound => bound,
+    ///     }
+    /// }
+    /// # nestling_runtime::run(bind_somewhere())?;
+    /// # Ok::<_, Error>(())
+    /// ```
     #[must_use]
     pub fn is_address_in_use(&self) -> bool {
         self.kind() == io::ErrorKind::AddrInUse

@@ -15,7 +15,20 @@ use crate::tcp_listener::TcpListener;
 use crate::tcp_stream::TcpStream;
 
 /// A server that is about to run, made by [`serve_tcp`](crate::serve_tcp()) and
-/// [`serve_listeners`](crate::serve_listeners()). Await it to run it.
+/// [`serve_listeners`](crate::serve_listeners()). Await it to run it; for a function that wants a
+/// future, there is [`into_future`](IntoFuture::into_future).
+///
+/// ```
+/// use nestling_net::{TcpStream, serve_tcp};
+/// # async fn handle(stream: TcpStream) -> Result<(), nestling_net::Error> { Ok(()) }
+///
+/// # async fn server() -> Result<(), nestling_nursery::NurseryError> {
+/// serve_tcp(handle, "127.0.0.1:8080")
+///     .max_connections(1000)
+///     .on_error(|error, peer| eprintln!("{peer}: {error}"))
+///     .await
+/// # }
+/// ```
 #[must_use = "a server does nothing unless it is awaited"]
 pub struct Server<'a, H> {
     pub(crate) handler: H,
@@ -96,7 +109,24 @@ impl<'a, H> Server<'a, H> {
     /// Calls `ready.started(..)` with the address it listens at, or the first of several, as soon as
     /// clients can connect. Without a listener it is never called.
     ///
-    /// See [`serve_tcp`](crate::serve_tcp()) for an example.
+    /// ```
+    /// # use nestling_net::{TcpStream, serve_tcp};
+    /// # use nestling_nursery::{BoxError, open_nursery};
+    /// # async fn handle(stream: TcpStream) -> Result<(), nestling_net::Error> { Ok(()) }
+    /// # fn main() -> Result<(), nestling_nursery::NurseryError> {
+    /// # nestling_runtime::run(async {
+    /// open_nursery(async |nursery| {
+    ///     let address = nursery
+    ///         .start(async |ready| serve_tcp(handle, "127.0.0.1:0").ready(ready).await)
+    ///         .await?;
+    ///     println!("listening on {address}");
+    ///     # nursery.cancel();
+    ///     Ok::<_, BoxError>(())
+    /// })
+    /// .await
+    /// # })
+    /// # }
+    /// ```
     pub fn ready(mut self, ready: Ready<SocketAddr>) -> Self {
         self.ready = Some(ready);
         self

@@ -158,6 +158,17 @@ impl TcpListener {
     ///
     /// A connection that has gone wrong before it could be accepted is passed over.
     ///
+    /// ```
+    /// use nestling_net::{Error, TcpListener};
+    ///
+    /// async fn greet_one_after_the_other(listener: &TcpListener) -> Result<(), Error> {
+    ///     loop {
+    ///         let (stream, peer) = listener.accept().await?;
+    ///         stream.write_all(format!("hello {peer}\n").as_bytes()).await?;
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Cancel and drop
     /// It is a checkpoint, and no connection is lost: one that was taken from the queue is returned in
     /// the same poll.

@@ -15,13 +15,11 @@ fn v6(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv6Addr::LOCALHOST, port))
 }
 
-#[cfg(unix)]
 fn system(number: i32) -> io::Error {
     io::Error::from_raw_os_error(number)
 }
 
 #[test]
-#[cfg(unix)]
 fn one_attempt_is_one_sentence_with_a_remedy() {
     let error = Error::at(Operation::Connect, v6(80), system(libc::ECONNREFUSED));
     assert_eq!(
@@ -54,7 +52,6 @@ fn one_attempt_is_one_sentence_with_a_remedy() {
 }
 
 #[test]
-#[cfg(unix)]
 fn several_attempts_are_all_listed_and_a_remedy_is_given_once() {
     let attempts = vec![
         (v6(80), system(libc::ECONNREFUSED)),
@@ -87,7 +84,6 @@ fn several_attempts_are_all_listed_and_a_remedy_is_given_once() {
 }
 
 #[test]
-#[cfg(unix)]
 fn debug_adds_the_kind_and_the_number() {
     let error = Error::at(Operation::Write, v4(80), system(libc::EPIPE));
     assert_eq!(
