@@ -1,8 +1,10 @@
 //! What is compared: one file for each work. A new one is listed here and has a binary
 //! `WORK-PEER` for each of its peers in `peers/src/bin`.
 
+mod batched;
 mod echo;
 mod spawn;
+mod timeout;
 
 use crate::Error;
 use crate::binaries::Binaries;
@@ -23,5 +25,9 @@ pub(crate) const WORKS: &[Work] = &[
     Work {
         name: "spawn",
         run: spawn::run,
+    },
+    Work {
+        name: "timeout",
+        run: timeout::run,
     },
 ];

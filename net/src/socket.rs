@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 const BACKLOG: i32 = i32::MAX;
 
 /// Whether a socket that is accepted has its listener's TCP_NODELAY.
-pub(crate) const INHERITS_NODELAY: bool = cfg!(target_os = "linux");
+pub(crate) const INHERITS_NODELAY: bool = cfg!(all(target_os = "linux", not(miri)));
 
 /// A TCP socket that does not block and is not inherited by child processes, from its creation on
 /// where the system can do that.

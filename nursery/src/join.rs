@@ -69,7 +69,8 @@ impl<V> Drop for Setter<V> {
 /// The value of a child to come, made by [`Nursery::spawn`](crate::Nursery::spawn).
 ///
 /// Awaited, it yields the child's value, or `Err(Cancelled)` if the child failed or was cut off; the
-/// error itself is the nursery's. It cannot hang, as the child ends before its nursery does.
+/// error itself is the nursery's. It cannot hang for want of an answer, as the child ends before its
+/// nursery does; tasks that await each other in a circle wait until they are cancelled, as anywhere.
 ///
 /// # Cancel and drop
 /// Cancelled or dropped while it is awaited, the value stays in it: awaiting `&mut handle` again

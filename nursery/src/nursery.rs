@@ -22,6 +22,10 @@ use crate::state::State;
 ///
 /// `'scope` is the nursery's own life: children may borrow what outlives it. `'env` is the life of
 /// what is around it, as with `std::thread::Scope`.
+///
+/// When the compiler says no more than "lifetime may not live long enough" and underlines the whole
+/// body, then the nursery itself, or a `JoinHandle`, is about to leave the body, or a child of an outer
+/// nursery borrows an inner one.
 pub struct Nursery<'scope, 'env: 'scope> {
     state: Rc<State>,
     scope: PhantomData<&'scope mut &'scope ()>,

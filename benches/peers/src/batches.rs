@@ -4,7 +4,7 @@ use lexopt::prelude::*;
 
 use crate::Error;
 
-/// What the children of a batch are like.
+/// What the operations of a batch are like.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// They touch nothing.
@@ -14,30 +14,30 @@ pub enum Shape {
 }
 
 /// A number of equal batches, each timed by itself: the time of one is
-/// from before its first child is spawned until after its last has been joined.
+/// from before its first operation until after its last.
 pub struct Batches {
     count: usize,
-    /// Children in a batch.
-    pub children: usize,
+    /// Operations in a batch.
+    pub operations: usize,
     /// What they are like.
     pub shape: Shape,
     times_ns: Vec<u64>,
 }
 
 impl Batches {
-    /// From `--batches N --children N --shape plain|borrowing`.
+    /// From `--batches N --operations N --shape plain|borrowing`.
     pub fn from_arguments() -> Result<Self, Error> {
         let mut parser = lexopt::Parser::from_env();
         let mut batches = Self {
             count: 100,
-            children: 1000,
+            operations: 1000,
             shape: Shape::Plain,
             times_ns: Vec::new(),
         };
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("batches") => batches.count = parser.value()?.parse()?,
-                Long("children") => batches.children = parser.value()?.parse()?,
+                Long("operations") => batches.operations = parser.value()?.parse()?,
                 Long("shape") => batches.shape = parser.value()?.parse_with(Shape::named)?,
                 other => return Err(other.unexpected().into()),
             }
@@ -54,7 +54,7 @@ impl Batches {
     {
         for _ in 0..self.count {
             let begun = Instant::now();
-            batch(self.children).await?;
+            batch(self.operations).await?;
             self.times_ns.push(begun.elapsed().as_nanos() as u64);
         }
         print!("ns");
