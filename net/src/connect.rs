@@ -32,7 +32,10 @@ pub(crate) async fn connect(target: Target) -> Result<TcpStream, Error> {
 /// about the connection.
 async fn connect_to(address: SocketAddr) -> io::Result<(Io<net::TcpStream>, SocketAddr)> {
     let socket = new_socket(address)?;
-    socket.set_tcp_nodelay(true)?;
+    if !cfg!(miri) {
+        // Miri knows the option only once there is a connection.
+        socket.set_tcp_nodelay(true)?;
+    }
     begin(&socket, address)?;
     let io = Io::new(net::TcpStream::from(socket))?;
     let peer = connected(&io).await?;

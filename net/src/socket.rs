@@ -12,7 +12,8 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 /// second. To limit the load, accept a connection and close it, or accept later.
 const BACKLOG: i32 = i32::MAX;
 
-/// Whether a socket that is accepted has its listener's TCP_NODELAY.
+/// Whether a socket that is accepted has its listener's TCP_NODELAY. Miri knows that option only at
+/// connections.
 pub(crate) const INHERITS_NODELAY: bool = cfg!(all(target_os = "linux", not(miri)));
 
 /// A TCP socket that does not block and is not inherited by child processes, from its creation on

@@ -99,10 +99,15 @@ impl Limit {
         timer.as_ref().is_some_and(Timer::is_of_current_run)
     }
 
-    pub(crate) fn disarm(&self, frame: &Frame) {
-        frame.set_deadline(None);
+    /// Drops the timer, for a frame that is about to be dropped too.
+    pub(crate) fn drop_timer(&self) {
         let timer = self.timer.take();
         drop(timer);
+    }
+
+    pub(crate) fn disarm(&self, frame: &Frame) {
+        frame.set_deadline(None);
+        self.drop_timer();
     }
 }
 

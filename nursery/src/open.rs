@@ -131,9 +131,12 @@ impl<'a, V> Driver<'a, V> {
             "a nursery was polled outside the run that it was opened in"
         );
         let yielded = std::mem::replace(&mut self.yielded, true);
-        let entered = state.scope.frame().enter(cx.waker());
+        let frame = state.scope.frame();
+        if state.queue.begin_poll(cx.waker()) {
+            frame.set_waker(cx.waker().clone());
+        }
+        let entered = frame.enter_below_current();
         let current = Current::set(state);
-        state.queue.begin_poll(cx.waker());
         state.queue.run_ready();
         if matches!(self.body, Body::Running) && state.queue.take_body() {
             self.poll_body(body);

@@ -215,7 +215,7 @@ impl<F: Future> Limited<F> {
         });
         let result = boundary::poll(this.framed, frame, this.limit, cx);
         if result.is_ready() {
-            this.limit.disarm(frame);
+            this.limit.drop_timer();
             *this.frame = None;
             *this.over = true;
         }

@@ -56,11 +56,13 @@ pub(crate) fn try_current() -> Option<Rc<Core>> {
 
 /// Whether `core` is the run of this thread.
 pub(crate) fn is_current(core: &Rc<Core>) -> bool {
-    let is_it = |current: &RefCell<Option<Rc<Core>>>| {
-        let current = current.borrow();
-        current.as_ref().is_some_and(|it| Rc::ptr_eq(it, core))
-    };
-    CURRENT.try_with(is_it).unwrap_or(false)
+    current_is(|current| Rc::ptr_eq(current, core))
+}
+
+/// Whether this thread has a run, and `is_it` says yes to it.
+pub(crate) fn current_is(is_it: impl FnOnce(&Rc<Core>) -> bool) -> bool {
+    let ask = |current: &RefCell<Option<Rc<Core>>>| current.borrow().as_ref().is_some_and(is_it);
+    CURRENT.try_with(ask).unwrap_or(false)
 }
 
 /// The present moment to the turn of the loop: the clock is read once a turn, and only if somebody

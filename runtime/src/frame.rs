@@ -169,7 +169,13 @@ impl Frame {
     /// Makes the frame the current one until the guard is dropped, and hangs it below the one that
     /// is current now. Cancelling it wakes `waker`.
     pub fn enter(&self, waker: &Waker) -> Entered<'_> {
-        frames::arrive(self.id, waker);
+        frames::remember_waker(self.id, waker);
+        self.enter_below_current()
+    }
+
+    /// As [`enter`](Self::enter), for a frame that knows whom to wake.
+    pub fn enter_below_current(&self) -> Entered<'_> {
+        frames::arrive(self.id);
         self.enter_in_place()
     }
 
@@ -388,7 +394,7 @@ pub(crate) struct Budget(u32);
 impl Budget {
     pub(crate) fn full() -> Budget {
         context::with(|context| {
-            context.polls.set(context.polls.get().saturating_add(1));
+            context.polls.set(context.polls.get().wrapping_add(1));
             Budget(context.budget.replace(BUDGET))
         })
     }
@@ -439,8 +445,13 @@ impl<F: Future> Framed<F> {
         frame: &Frame,
         cx: &mut Context<'_>,
     ) -> Poll<Step<F::Output>> {
-        let entered = frame.enter(cx.waker());
-        self.poll_entered(&entered, cx)
+        let entered = frame.enter_below_current();
+        let step = self.poll_entered(&entered, cx);
+        if step.is_pending() {
+            // Not before: what is ready at once needs no waker.
+            frames::remember_waker(frame.id, cx.waker());
+        }
+        step
     }
 
     /// Polls the future as a task of its own: with a full budget, in `frame` where it hangs.

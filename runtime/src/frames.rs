@@ -112,24 +112,38 @@ pub(crate) fn remove(id: FrameId) {
     }
 }
 
-/// Attaches the frame below the current one unless it is there already, and stores the waker that
-/// its last poll was given.
-pub(crate) fn arrive(id: FrameId, waker: &Waker) {
+/// Hangs the frame below the current one unless it is there already.
+pub(crate) fn arrive(id: FrameId) {
     let parent = context::with(|context| context.frame.get());
-    let (attached, known) = with(|frames| {
+    let attached = with(|frames| {
         let node = frames.node(id.index);
-        let known = node.waker.as_ref().is_some_and(|old| old.will_wake(waker));
-        let attached = node.parent == parent;
-        if parent != NO_FRAME && (node.guest || node.guests > 0) {
+        let (old, is_guest) = (node.parent, node.guest || node.guests > 0);
+        let is_alone = old == NO_FRAME && node.first_child == NO_FRAME && !is_guest;
+        if parent != NO_FRAME && is_guest {
             frames.node(parent).touched = true;
         }
-        (attached, known)
+        if old != parent && is_alone {
+            // Most frames come here once: there is nothing to refresh but the frame itself.
+            frames.link(id.index, parent);
+            let from_outside = frames.node(parent).effective;
+            let node = frames.node(id.index);
+            node.effective = node.cause.is_some() || (from_outside && !node.shield);
+        }
+        old == parent || is_alone
+    });
+    if !attached {
+        change(|frames, woken| frames.attach(id.index, parent, woken));
+    }
+}
+
+/// Stores whom the frame's last poll was for.
+pub(crate) fn remember_waker(id: FrameId, waker: &Waker) {
+    let known = with(|frames| {
+        let old = &frames.node(id.index).waker;
+        old.as_ref().is_some_and(|old| old.will_wake(waker))
     });
     if !known {
         set_waker(id, waker.clone());
-    }
-    if !attached {
-        change(|frames, woken| frames.attach(id.index, parent, woken));
     }
 }
 

@@ -169,11 +169,14 @@ impl Loop<'_> {
         let waker = Waker::from(Arc::clone(&woken));
         self.frame.set_waker(waker.clone());
         let mut cx = Context::from_waker(&waker);
+        let polls = || context::with(|context| context.polls.get());
+        let mut polls_at_look = polls();
         loop {
             if self.core.inbox.take() {
                 self.read_inbox(&woken);
             }
             if woken.take() {
+                let before = polls();
                 match main.as_mut().poll_task(&self.frame, &mut cx) {
                     Poll::Pending => {}
                     Poll::Ready(Step::Done(output)) => {
@@ -185,15 +188,19 @@ impl Loop<'_> {
                         return Err(self.panic.take().unwrap_or_else(unknown));
                     }
                 }
+                if polls() != before.wrapping_add(1) {
+                    // It did no more than to lead to its tasks.
+                    polls_at_look = polls_at_look.wrapping_add(1);
+                }
             }
             let looked = if !woken.is_set() {
                 self.core.sleep()
-            } else if context::with(|context| context.polls.get()) >= POLLS_PER_LOOK {
+            } else if polls().wrapping_sub(polls_at_look) >= POLLS_PER_LOOK {
                 self.core.poll_io()
             } else {
                 continue;
             };
-            context::with(|context| context.polls.set(0));
+            polls_at_look = polls();
             if let Err(error) = looked {
                 panic!("the loop cannot wait for events any more: {error}");
             }

@@ -102,7 +102,7 @@ impl TaskQueue {
     /// Whether the run that is going on is the one that the queue was made in.
     #[must_use]
     pub fn is_of_current_run(&self) -> bool {
-        core::try_current().is_some_and(|core| Arc::ptr_eq(&core.inbox, &self.inbox))
+        core::current_is(|core| Arc::ptr_eq(&core.inbox, &self.inbox))
     }
 
     /// Makes a task of `future` and queues its first poll.
@@ -184,19 +184,22 @@ impl TaskQueue {
     }
 
     /// Notes who polls the owner, and that it is being polled.
-    pub fn begin_poll(&self, waker: &Waker) {
+    ///
+    /// `true`: it is somebody else than before.
+    pub fn begin_poll(&self, waker: &Waker) -> bool {
         let Some(local) = self.local.get() else {
-            return;
+            return false;
         };
-        let (owner, old) = match local.owner.take() {
-            Some(owner) if owner.will_wake(waker) => (owner, None),
-            old => (waker.clone(), old),
+        let (owner, old, changed) = match local.owner.take() {
+            Some(owner) if owner.will_wake(waker) => (owner, None, false),
+            old => (waker.clone(), old, true),
         };
         local.owner.set(Some(owner));
         // Only now: cloning is foreign code, and what that wakes finds no owner to be woken, but is
         // looked at in the poll that begins.
         local.notified.set(false);
         drop(old);
+        changed
     }
 
     /// Polls the tasks that are ready now, each once; what becomes ready meanwhile waits for the

@@ -118,6 +118,7 @@ fn a_handlers_panic_ends_the_server_with_its_payload() {
 
 #[test]
 #[cfg(target_os = "linux")]
+#[cfg_attr(miri, ignore = "Miri does not shut listeners down")]
 fn an_accept_error_that_does_not_pass_ends_the_server() {
     use std::os::fd::AsFd;
 

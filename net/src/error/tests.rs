@@ -20,6 +20,7 @@ fn system(number: i32) -> io::Error {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has texts of its own for the system's errors")]
 fn one_attempt_is_one_sentence_with_a_remedy() {
     let error = Error::at(Operation::Connect, v6(80), system(libc::ECONNREFUSED));
     assert_eq!(
@@ -52,6 +53,7 @@ fn one_attempt_is_one_sentence_with_a_remedy() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has texts of its own for the system's errors")]
 fn several_attempts_are_all_listed_and_a_remedy_is_given_once() {
     let attempts = vec![
         (v6(80), system(libc::ECONNREFUSED)),
@@ -84,6 +86,7 @@ fn several_attempts_are_all_listed_and_a_remedy_is_given_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri has texts of its own for the system's errors")]
 fn debug_adds_the_kind_and_the_number() {
     let error = Error::at(Operation::Write, v4(80), system(libc::EPIPE));
     assert_eq!(
