@@ -175,13 +175,15 @@ impl Frame {
 
     /// As [`enter`](Self::enter), for a frame that knows whom to wake.
     pub fn enter_below_current(&self) -> Entered<'_> {
-        frames::arrive(self.id);
-        self.enter_in_place()
+        self.enter_as(frames::arrive(self.id))
     }
 
     /// Makes the frame the current one where it hangs.
     pub fn enter_in_place(&self) -> Entered<'_> {
-        let cancelled = frames::is_effective(self.id.index);
+        self.enter_as(frames::is_effective(self.id.index))
+    }
+
+    fn enter_as(&self, cancelled: bool) -> Entered<'_> {
         context::with(|context| Entered {
             frame: self,
             outer: context.frame.replace(self.id.index),

@@ -112,28 +112,34 @@ pub(crate) fn remove(id: FrameId) {
     }
 }
 
-/// Hangs the frame below the current one unless it is there already.
-pub(crate) fn arrive(id: FrameId) {
+/// Hangs the frame below the current one unless it is there already. Whether it is cancelled there.
+pub(crate) fn arrive(id: FrameId) -> bool {
     let parent = context::with(|context| context.frame.get());
-    let attached = with(|frames| {
+    let known = with(|frames| {
         let node = frames.node(id.index);
         let (old, is_guest) = (node.parent, node.guest || node.guests > 0);
         let is_alone = old == NO_FRAME && node.first_child == NO_FRAME && !is_guest;
+        let effective = node.effective;
         if parent != NO_FRAME && is_guest {
             frames.node(parent).touched = true;
         }
-        if old != parent && is_alone {
+        if old == parent {
+            return Some(effective);
+        }
+        if is_alone {
             // Most frames come here once: there is nothing to refresh but the frame itself.
             frames.link(id.index, parent);
             let from_outside = frames.node(parent).effective;
             let node = frames.node(id.index);
             node.effective = node.cause.is_some() || (from_outside && !node.shield);
+            return Some(node.effective);
         }
-        old == parent || is_alone
+        None
     });
-    if !attached {
+    known.unwrap_or_else(|| {
         change(|frames, woken| frames.attach(id.index, parent, woken));
-    }
+        is_effective(id.index)
+    })
 }
 
 /// Stores whom the frame's last poll was for.
