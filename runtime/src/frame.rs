@@ -1,131 +1,16 @@
-//! Frames as their owners see them: [`Frame`] is one node of the tree, [`Framed`] a future in it.
-//!
-//! The life of a framed future, as its `poll_step` sees it:
-//!
-//! ```text
-//!             poll: ready                  poll: pending, cancelled, no guests
-//! 1 running ---------------> 2 done        1 running ---------------> 3 cut (dropped in place)
-//! ```
-//!
-//! Who owns the frame decides what to make of a cut: a task ends, a scope whose own cancel it was
-//! reports it, any other stays pending so that the frame around it goes on unwinding.
+//! Frames as their owners see them.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Instant;
 
-use pin_project_lite::pin_project;
-
 use crate::cancelled::Cancelled;
-use crate::context::{self, BUDGET, NO_FRAME};
-use crate::core;
-use crate::frames::{self, FrameId, Verdict};
-
-/// What a frame stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum FrameKind {
-    /// The main future of a run.
-    Main,
-    /// A nursery.
-    Nursery,
-    /// The body of a nursery.
-    Body,
-    /// A child task.
-    Task,
-    /// A cancel scope, a shield or a cleanup.
-    Scope,
-}
-
-/// What a frame is called and where it was made.
-#[derive(Clone)]
-pub struct Label {
-    kind: FrameKind,
-    name: Option<Arc<str>>,
-    type_name: fn() -> &'static str,
-    site: &'static Location<'static>,
-    /// When it was made, as the loop's last look at the clock told.
-    since: Option<Instant>,
-}
-
-impl Label {
-    /// A label for something made at `site` whose name, unless one is given, is that of the type `T`.
-    #[must_use]
-    pub fn of<T: ?Sized>(kind: FrameKind, site: &'static Location<'static>) -> Label {
-        Label {
-            kind,
-            name: None,
-            type_name: std::any::type_name::<T>,
-            site,
-            since: core::turn_time(),
-        }
-    }
-
-    /// The same label with a name.
-    #[must_use]
-    pub fn named(mut self, name: Option<Arc<str>>) -> Label {
-        self.name = name;
-        self
-    }
-
-    /// What the frame stands for.
-    #[must_use]
-    pub fn kind(&self) -> FrameKind {
-        self.kind
-    }
-
-    /// Where it was made.
-    #[must_use]
-    pub fn site(&self) -> &'static Location<'static> {
-        self.site
-    }
-
-    /// When it was made, to the turn of the loop; `None` outside a run.
-    #[must_use]
-    pub fn since(&self) -> Option<Instant> {
-        self.since
-    }
-
-    /// The name it was given.
-    #[must_use]
-    pub fn given_name(&self) -> Option<Arc<str>> {
-        self.name.clone()
-    }
-
-    /// The name it was given, or else the one of its function.
-    #[must_use]
-    pub fn name(&self) -> Arc<str> {
-        match &self.name {
-            Some(name) => Arc::clone(name),
-            None => Arc::from(readable(&(self.type_name)())),
-        }
-    }
-}
-
-impl fmt::Debug for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let site = self.site;
-        write!(f, "`{}` ({}:{})", self.name(), site.file(), site.line())
-    }
-}
-
-/// Makes `server::handler::{{closure}}` into `server::handler`.
-fn readable<'a>(type_name: &&'a str) -> &'a str {
-    let mut name = *type_name;
-    while let Some(rest) = name.strip_suffix("::{{closure}}") {
-        name = rest;
-    }
-    match name.split_once('<') {
-        Some((head, _)) if !head.is_empty() => head,
-        _ => name,
-    }
-}
+use crate::context::{self, NO_FRAME};
+use crate::frames::{self, FrameId};
+use crate::label::Label;
 
 /// One node of this thread's tree of frames, taken out of it on drop.
 pub struct Frame {
@@ -369,8 +254,12 @@ pub struct Entered<'a> {
 }
 
 impl Entered<'_> {
+    pub(crate) fn frame(&self) -> &Frame {
+        self.frame
+    }
+
     /// Whether the frame is cancelled.
-    fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         context::with(|context| context.cancelled.get())
     }
 }
@@ -386,130 +275,5 @@ impl Drop for Entered<'_> {
                 context.cancelled.set(cancelled);
             }
         });
-    }
-}
-
-/// Gives the task that is polled a full budget of checkpoints, and its poller the old one back.
-#[derive(Debug)]
-pub(crate) struct Budget(u32);
-
-impl Budget {
-    pub(crate) fn full() -> Budget {
-        context::with(|context| {
-            context.polls.set(context.polls.get().wrapping_add(1));
-            Budget(context.budget.replace(BUDGET))
-        })
-    }
-}
-
-impl Drop for Budget {
-    fn drop(&mut self) {
-        context::with(|context| context.budget.set(self.0));
-    }
-}
-
-/// How a framed future ended.
-#[derive(Debug)]
-pub enum Step<T> {
-    /// It has a value; success wins over a cancellation that came meanwhile.
-    Done(T),
-    /// It was dropped in place.
-    Cut,
-}
-
-pin_project! {
-    /// A future that is cut off when its frame is cancelled.
-    pub struct Framed<F> {
-        #[pin]
-        future: Option<F>,
-    }
-}
-
-impl<F: Future> Framed<F> {
-    /// Puts `future` into a frame that is given at each poll.
-    pub fn new(future: F) -> Framed<F> {
-        Framed {
-            future: Some(future),
-        }
-    }
-
-    /// One that holds no future.
-    #[must_use]
-    pub fn ended() -> Framed<F> {
-        Framed { future: None }
-    }
-
-    /// Polls the future as part of scope-like code, in `frame`, which is hung below the current one.
-    ///
-    /// After `Ready` it stays `Ready(Cut)`.
-    pub fn poll_step(
-        self: Pin<&mut Self>,
-        frame: &Frame,
-        cx: &mut Context<'_>,
-    ) -> Poll<Step<F::Output>> {
-        let entered = frame.enter_below_current();
-        let step = self.poll_entered(&entered, cx);
-        if step.is_pending() {
-            // Not before: what is ready at once needs no waker.
-            frames::remember_waker(frame.id, cx.waker());
-        }
-        step
-    }
-
-    /// Polls the future as a task of its own: with a full budget, in `frame` where it hangs.
-    pub fn poll_task(
-        self: Pin<&mut Self>,
-        frame: &Frame,
-        cx: &mut Context<'_>,
-    ) -> Poll<Step<F::Output>> {
-        let _budget = Budget::full();
-        let entered = frame.enter_in_place();
-        self.poll_entered(&entered, cx)
-    }
-
-    /// Drops the future in place, in `frame`, whatever state it is in.
-    pub fn drop_in(self: Pin<&mut Self>, frame: &Frame) {
-        let _entered = frame.enter_in_place();
-        self.project().future.set(None);
-    }
-
-    fn poll_entered(
-        self: Pin<&mut Self>,
-        entered: &Entered<'_>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Step<F::Output>> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            return Poll::Ready(Step::Cut);
-        };
-        let cancelled_before = entered.is_cancelled();
-        if cancelled_before {
-            frames::begin_cancelled_poll(entered.frame.id);
-        }
-        let step = match future.poll(cx) {
-            Poll::Ready(value) => Step::Done(value),
-            Poll::Pending if !entered.is_cancelled() => return Poll::Pending,
-            Poll::Pending => match frames::verdict(entered.frame.id, cancelled_before) {
-                Verdict::Cut => Step::Cut,
-                Verdict::Wait => return Poll::Pending,
-                Verdict::WaitAndSee => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-            },
-        };
-        this.future.set(None);
-        Poll::Ready(step)
-    }
-}
-
-impl<F> fmt::Debug for Framed<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.future.is_some() {
-            "running"
-        } else {
-            "ended"
-        };
-        write!(f, "Framed({state})")
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use self::tree::FrameId;
 use self::tree::Frames;
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::context::{self, NO_FRAME};
-use crate::frame::{FrameKind, Label};
+use crate::label::{FrameKind, Label};
 
 thread_local! {
     /// Never destroyed, so that frames which other thread-locals own can still be taken out of it at

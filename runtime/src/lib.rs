@@ -11,11 +11,13 @@ mod clock;
 mod context;
 mod core;
 mod frame;
+mod framed;
 mod frames;
 mod handle;
 mod handshake;
 mod inbox;
 pub mod io;
+mod label;
 mod main_waker;
 mod prim;
 mod reactor;
@@ -33,10 +35,10 @@ pub use cancelled::{CancelKind, Cancelled};
 pub use canceller::Canceller;
 pub use checkpoint::{Checkpoint, checkpoint, is_cancelled, poll_proceed};
 pub use clock::{Clock, SystemClock};
-pub use frame::{
-    Entered, Frame, FrameKind, FrameRef, Framed, Label, Step, current_task, effective_deadline,
-};
+pub use frame::{Entered, Frame, FrameRef, current_task, effective_deadline};
+pub use framed::{Framed, Step};
 pub use handle::{RunFinished, RunHandle};
+pub use label::{FrameKind, Label};
 pub use run::{Builder, RunError, describe, run};
 pub use statistics::{Statistics, statistics};
 pub use task::TaskQueue;

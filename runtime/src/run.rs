@@ -18,8 +18,10 @@ use crate::cancelled::{CancelKind, Cancelled};
 use crate::clock::{Clock, SystemClock};
 use crate::context;
 use crate::core::{self, Core};
-use crate::frame::{Frame, FrameKind, Framed, Label, Step};
+use crate::frame::Frame;
+use crate::framed::{Framed, Step};
 use crate::inbox::Message;
+use crate::label::{FrameKind, Label};
 use crate::main_waker::MainWaker;
 
 /// How many tasks are polled before the loop looks at timers and I/O though more are ready. A look

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
-use crate::frame::Label;
+use crate::label::Label;
 
 /// Names a frame for as long as it lives; a stale one names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

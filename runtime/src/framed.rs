@@ -1,0 +1,147 @@
+//! A future in a frame.
+//!
+//! Its life, as its `poll_step` sees it:
+//!
+//! ```text
+//!             poll: ready                  poll: pending, cancelled, no guests
+//! 1 running ---------------> 2 done        1 running ---------------> 3 cut (dropped in place)
+//! ```
+//!
+//! Who owns the frame decides what to make of a cut: a task ends, a scope whose own cancel it was
+//! reports it, any other stays pending so that the frame around it goes on unwinding.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::context::{self, BUDGET};
+use crate::frame::{Entered, Frame};
+use crate::frames::{self, Verdict};
+
+/// Gives the task that is polled a full budget of checkpoints, and its poller the old one back.
+#[derive(Debug)]
+pub(crate) struct Budget(u32);
+
+impl Budget {
+    pub(crate) fn full() -> Budget {
+        context::with(|context| {
+            context.polls.set(context.polls.get().wrapping_add(1));
+            Budget(context.budget.replace(BUDGET))
+        })
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        context::with(|context| context.budget.set(self.0));
+    }
+}
+
+/// How a framed future ended.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// It has a value; success wins over a cancellation that came meanwhile.
+    Done(T),
+    /// It was dropped in place.
+    Cut,
+}
+
+pin_project! {
+    /// A future that is cut off when its frame is cancelled.
+    pub struct Framed<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F: Future> Framed<F> {
+    /// Puts `future` into a frame that is given at each poll.
+    pub fn new(future: F) -> Framed<F> {
+        Framed {
+            future: Some(future),
+        }
+    }
+
+    /// One that holds no future.
+    #[must_use]
+    pub fn ended() -> Framed<F> {
+        Framed { future: None }
+    }
+
+    /// Polls the future as part of scope-like code, in `frame`, which is hung below the current one.
+    ///
+    /// After `Ready` it stays `Ready(Cut)`.
+    pub fn poll_step(
+        self: Pin<&mut Self>,
+        frame: &Frame,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let entered = frame.enter_below_current();
+        let step = self.poll_entered(&entered, cx);
+        if step.is_pending() {
+            // Not before: what is ready at once needs no waker.
+            frames::remember_waker(frame.id(), cx.waker());
+        }
+        step
+    }
+
+    /// Polls the future as a task of its own: with a full budget, in `frame` where it hangs.
+    pub fn poll_task(
+        self: Pin<&mut Self>,
+        frame: &Frame,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let _budget = Budget::full();
+        let entered = frame.enter_in_place();
+        self.poll_entered(&entered, cx)
+    }
+
+    /// Drops the future in place, in `frame`, whatever state it is in.
+    pub fn drop_in(self: Pin<&mut Self>, frame: &Frame) {
+        let _entered = frame.enter_in_place();
+        self.project().future.set(None);
+    }
+
+    fn poll_entered(
+        self: Pin<&mut Self>,
+        entered: &Entered<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Ready(Step::Cut);
+        };
+        let cancelled_before = entered.is_cancelled();
+        if cancelled_before {
+            frames::begin_cancelled_poll(entered.frame().id());
+        }
+        let step = match future.poll(cx) {
+            Poll::Ready(value) => Step::Done(value),
+            Poll::Pending if !entered.is_cancelled() => return Poll::Pending,
+            Poll::Pending => match frames::verdict(entered.frame().id(), cancelled_before) {
+                Verdict::Cut => Step::Cut,
+                Verdict::Wait => return Poll::Pending,
+                Verdict::WaitAndSee => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            },
+        };
+        this.future.set(None);
+        Poll::Ready(step)
+    }
+}
+
+impl<F> fmt::Debug for Framed<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.future.is_some() {
+            "running"
+        } else {
+            "ended"
+        };
+        write!(f, "Framed({state})")
+    }
+}
