@@ -61,3 +61,8 @@ pub mod guide {
     #[doc = include_str!("../docs/cancellation.md")]
     pub mod cancellation {}
 }
+
+/// Runs what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

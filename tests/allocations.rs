@@ -1,0 +1,127 @@
+//! What costs no allocation, or one, and stays so.
+#![expect(
+    unsafe_code,
+    reason = "an allocator that counts is an implementation of an unsafe trait"
+)]
+#![cfg(not(miri))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use nestling::{
+    CancelScope, catch_cancel, checkpoint, move_on_after, on_cancel, open_nursery, run, shield,
+    sleep,
+};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is passed on to the system's allocator as it is; counting touches a cell without
+// a destructor, and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How many allocations `operation` makes, once everything has grown to its size.
+fn allocations_of(operation: impl AsyncFn()) -> usize {
+    run(async {
+        for _ in 0..3 {
+            operation().await;
+        }
+        let before = ALLOCATIONS.get();
+        operation().await;
+        ALLOCATIONS.get() - before
+    })
+}
+
+async fn one_wake_up() {
+    let mut woken = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut woken, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn a_checkpoint_allocates_nothing() {
+    assert_eq!(allocations_of(async || checkpoint().await), 0);
+}
+
+#[test]
+fn a_sleep_allocates_nothing() {
+    let nap = async || sleep(Duration::from_nanos(1)).await;
+    assert_eq!(allocations_of(nap), 0);
+}
+
+#[test]
+fn a_scope_allocates_once() {
+    let scope = async || CancelScope::new().run(one_wake_up()).await.unwrap();
+    assert_eq!(allocations_of(scope), 1);
+}
+
+#[test]
+fn a_scope_with_a_deadline_allocates_once() {
+    let scope = async || {
+        let scope = CancelScope::new().timeout(Duration::from_secs(10));
+        scope.run(one_wake_up()).await.unwrap();
+    };
+    assert_eq!(allocations_of(scope), 1);
+}
+
+#[test]
+fn a_timeout_allocates_nothing() {
+    let limited = async || {
+        let in_time = move_on_after(Duration::from_secs(10), one_wake_up()).await;
+        assert!(in_time.is_some());
+    };
+    assert_eq!(allocations_of(limited), 0);
+}
+
+#[test]
+fn shields_and_what_catches_a_cancel_allocate_nothing() {
+    let wrapped = async || {
+        shield(catch_cancel(on_cancel(one_wake_up(), async || {})))
+            .await
+            .unwrap();
+    };
+    assert_eq!(allocations_of(wrapped), 0);
+}
+
+#[test]
+fn a_child_more_is_one_allocation_more() {
+    let nursery = |children: usize| {
+        allocations_of(async || {
+            open_nursery(async |nursery| {
+                for _ in 0..children {
+                    nursery.start_soon(one_wake_up());
+                }
+            })
+            .await
+            .unwrap();
+        })
+    };
+    // The queue of ready tasks grows to a power of two, the same for both.
+    assert_eq!(nursery(60) - nursery(50), 10);
+}
