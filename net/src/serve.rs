@@ -11,6 +11,7 @@
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -191,6 +192,7 @@ where
     };
     let service = Service {
         handler,
+        site,
         slots: Slots::new(max_connections),
         on_error,
     };
@@ -201,6 +203,7 @@ where
                 acceptors
                     .task()
                     .name(name)
+                    .site(site)
                     .start_soon(service.accept_from(listener, handlers));
             }
             if let (Some(ready), Some(first)) = (ready, listeners.first()) {
@@ -218,6 +221,8 @@ where
 
 struct Service<'a, H> {
     handler: H,
+    /// Where the server was made, which is what errors of handlers show.
+    site: &'static Location<'static>,
     slots: Slots,
     on_error: Option<OnError<'a>>,
 }
@@ -243,6 +248,7 @@ where
                     handlers
                         .task()
                         .name(name)
+                        .site(self.site)
                         .start_soon(self.handle(stream, peer, slot));
                 }
                 (Err(error), slot) => {

@@ -135,7 +135,7 @@ impl<'scope, 'env> Nursery<'scope, 'env> {
             nursery: self,
             name: None,
             daemon: false,
-            site: Location::caller(),
+            site: None,
         }
     }
 
@@ -180,7 +180,7 @@ pub struct TaskBuilder<'scope, 'env: 'scope> {
     nursery: &'scope Nursery<'scope, 'env>,
     name: Option<Arc<str>>,
     daemon: bool,
-    site: &'static Location<'static>,
+    site: Option<&'static Location<'static>>,
 }
 
 impl<'scope, 'env> TaskBuilder<'scope, 'env> {
@@ -197,14 +197,20 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
         self
     }
 
+    /// The line that errors and listings show, instead of the one that starts the child: for code
+    /// that starts children for its caller.
+    pub fn site(mut self, site: &'static Location<'static>) -> Self {
+        self.site = Some(site);
+        self
+    }
+
     /// As [`Nursery::start_soon`].
     #[track_caller]
-    pub fn start_soon<F>(mut self, child: F)
+    pub fn start_soon<F>(self, child: F)
     where
         F: Future + 'scope,
         F::Output: Outcome,
     {
-        self.site = Location::caller();
         let plan = self.plan::<F>();
         // SAFETY: `F: 'scope`, and 'scope lasts until `open_nursery`'s future has dropped its guard.
         unsafe { child::spawn(&self.nursery.state, plan, child) }
@@ -212,12 +218,11 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
 
     /// As [`Nursery::spawn`].
     #[track_caller]
-    pub fn spawn<F>(mut self, child: F) -> JoinHandle<'scope, <F::Output as Outcome>::Value>
+    pub fn spawn<F>(self, child: F) -> JoinHandle<'scope, <F::Output as Outcome>::Value>
     where
         F: Future + 'scope,
         F::Output: Outcome,
     {
-        self.site = Location::caller();
         let plan = self.plan::<F>();
         let (setter, handle) = join::pair(&self.nursery.state, plan.label.clone());
         // SAFETY: as in `start_soon`; what is added holds an `Rc` of the value, which is of `F`.
@@ -231,7 +236,7 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
     /// As there.
     #[track_caller]
     pub fn start<V, C, R>(
-        mut self,
+        self,
         child: C,
     ) -> impl Future<Output = Result<V, StartError>> + use<'scope, 'env, V, C, R>
     where
@@ -239,7 +244,6 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
         C: AsyncFnOnce(Ready<V>) -> R + 'scope,
         R: Outcome + 'scope,
     {
-        self.site = Location::caller();
         let plan = self.plan::<C>();
         let state = &self.nursery.state;
         start::start(state, plan, move |plan, ready| {
@@ -249,9 +253,11 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
         })
     }
 
+    #[track_caller]
     fn plan<T>(&self) -> Plan {
+        let site = self.site.unwrap_or(Location::caller());
         Plan {
-            label: Label::of::<T>(FrameKind::Task, self.site).named(self.name.clone()),
+            label: Label::of::<T>(FrameKind::Task, site).named(self.name.clone()),
             daemon: self.daemon,
             starting: None,
         }
