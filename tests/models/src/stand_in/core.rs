@@ -22,9 +22,10 @@ pub(crate) fn install(inbox: &Arc<Inbox>) {
 }
 
 pub(crate) fn current() -> Rc<Core> {
-    try_current().expect("no run was installed on this thread")
+    let current = CURRENT.with(|current| current.borrow().clone());
+    current.expect("no run was installed on this thread")
 }
 
-pub(crate) fn try_current() -> Option<Rc<Core>> {
-    CURRENT.with(|current| current.borrow().clone())
+pub(crate) fn current_is(is_it: impl FnOnce(&Rc<Core>) -> bool) -> bool {
+    CURRENT.with(|current| current.borrow().as_ref().is_some_and(is_it))
 }
