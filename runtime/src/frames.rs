@@ -24,10 +24,26 @@ use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
 
 thread_local! {
-    /// Never destroyed, so that frames which other thread-locals own can still be taken out of it at
-    /// the end of the thread; the slab is freed with the last frame.
+    /// Never destroyed, so that whatever other thread-locals own can still ask it at the end of the
+    /// thread. The slab is freed with the last frame, or else by the reaper; from then on the frames
+    /// that were in it are stale.
     static FRAMES: RefCell<ManuallyDrop<Frames>> =
         const { RefCell::new(ManuallyDrop::new(Frames::new())) };
+    static REAPER: Reaper = const { Reaper };
+}
+
+/// Frees the slab at the end of the thread.
+struct Reaper;
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        let frames = FRAMES.with(|frames| {
+            let empty = frames.borrow().emptied();
+            frames.replace(ManuallyDrop::new(empty))
+        });
+        // Not borrowed any more: wakers are foreign code.
+        drop(ManuallyDrop::into_inner(frames));
+    }
 }
 
 fn with<R>(f: impl FnOnce(&mut Frames) -> R) -> R {
@@ -77,6 +93,11 @@ fn wake_all(woken: &[FrameId]) {
 }
 
 pub(crate) fn insert(label: Label) -> FrameId {
+    if with(|frames| frames.is_unallocated()) {
+        // Registered while there is something to free; in the thread's last moments it is gone, and
+        // what is made then goes with its owner.
+        let _gone = REAPER.try_with(|_| ());
+    }
     with(|frames| frames.insert(label))
 }
 
@@ -84,6 +105,9 @@ pub(crate) fn insert(label: Label) -> FrameId {
 pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
     with(|frames| {
         let id = frames.insert(label);
+        if !frames.is_live(parent) {
+            return id;
+        }
         frames.link(id.index, parent.index);
         let effective = frames.node(parent.index).effective;
         frames.node(id.index).effective = effective;
@@ -93,7 +117,10 @@ pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
 
 /// Takes the frame out of the tree; its child frames become roots until they are polled elsewhere.
 pub(crate) fn remove(id: FrameId) {
-    let (contents, woken) = with(|frames| {
+    let removed = with(|frames| {
+        if !frames.is_live(id) {
+            return None;
+        }
         let mut woken = Vec::new();
         if frames.holds(id.index) {
             let parent = frames.node(id.index).parent;
@@ -104,8 +131,11 @@ pub(crate) fn remove(id: FrameId) {
             frames.orphan_children(id.index, &mut woken);
             frames.update_context();
         }
-        (frames.vacate(id.index), woken)
+        Some((frames.vacate(id.index), woken))
     });
+    let Some((contents, woken)) = removed else {
+        return;
+    };
     drop(contents);
     if !woken.is_empty() {
         wake_all(&woken);
@@ -163,6 +193,9 @@ pub(crate) fn set_waker(id: FrameId, waker: Waker) {
 
 /// Takes the frame from its parent: it is over, or waits to be polled elsewhere.
 pub(crate) fn detach(id: FrameId) {
+    if !is_live(id) {
+        return;
+    }
     let waker = with(|frames| frames.node(id.index).waker.take());
     drop(waker);
     if with(|frames| frames.node(id.index).parent != NO_FRAME) {
@@ -205,6 +238,9 @@ pub(crate) fn set_name(id: FrameId, name: Arc<str>) {
 }
 
 pub(crate) fn set_guest(id: FrameId, guest: bool) {
+    if !is_live(id) {
+        return;
+    }
     let must_wake = with(|frames| {
         let node = frames.node(id.index);
         if node.guest == guest {
@@ -229,6 +265,9 @@ pub(crate) fn set_guest(id: FrameId, guest: bool) {
 }
 
 pub(crate) fn set_shield(id: FrameId, shield: bool) {
+    if !is_live(id) {
+        return;
+    }
     if with(|frames| frames.node(id.index).shield != shield) {
         change(|frames, woken| {
             frames.node(id.index).shield = shield;
@@ -237,9 +276,18 @@ pub(crate) fn set_shield(id: FrameId, shield: bool) {
     }
 }
 
+fn is_live(id: FrameId) -> bool {
+    with(|frames| frames.is_live(id))
+}
+
 /// Whether the frame is cancelled, by its own cause or from outside.
 pub(crate) fn is_effective(index: u32) -> bool {
-    with(|frames| frames.node(index).effective)
+    with(|frames| {
+        frames
+            .nodes
+            .get(index as usize)
+            .is_some_and(|node| node.effective)
+    })
 }
 
 /// As [`is_effective`], for a frame that may be gone: that one is not cancelled.
@@ -304,6 +352,9 @@ pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
 
 /// Whether the frame around this one is cancelled and the shield does not hide it.
 pub(crate) fn is_cancelled_from_outside(id: FrameId) -> bool {
+    if !is_live(id) {
+        return false;
+    }
     with(|frames| {
         let node = frames.node(id.index);
         let (parent, shield) = (node.parent, node.shield);
@@ -312,10 +363,16 @@ pub(crate) fn is_cancelled_from_outside(id: FrameId) -> bool {
 }
 
 pub(crate) fn own_cause(id: FrameId) -> Option<Rc<Cancelled>> {
+    if !is_live(id) {
+        return None;
+    }
     with(|frames| frames.node(id.index).cause.clone())
 }
 
 pub(crate) fn effective_cause(id: FrameId) -> Option<Rc<Cancelled>> {
+    if !is_live(id) {
+        return None;
+    }
     with(|frames| frames.effective_cause(id.index))
 }
 
@@ -328,6 +385,9 @@ pub(crate) fn label(id: FrameId) -> Option<Label> {
 
 /// Wakes every child frame, the first made first.
 pub(crate) fn wake_children(id: FrameId) {
+    if !is_live(id) {
+        return;
+    }
     let children = with(|frames| {
         let mut children = Vec::new();
         let mut at = frames.node(id.index).first_child;
@@ -341,6 +401,9 @@ pub(crate) fn wake_children(id: FrameId) {
 }
 
 pub(crate) fn set_deadline(id: FrameId, deadline: Option<Instant>) {
+    if !is_live(id) {
+        return;
+    }
     with(|frames| frames.node(id.index).deadline = deadline);
 }
 

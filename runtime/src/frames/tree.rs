@@ -80,6 +80,18 @@ impl Frames {
         }
     }
 
+    /// One without frames, whose generations go on from here.
+    pub(super) fn emptied(&self) -> Frames {
+        Frames {
+            inserted: self.inserted,
+            ..Frames::new()
+        }
+    }
+
+    pub(super) fn is_unallocated(&self) -> bool {
+        self.nodes.capacity() == 0
+    }
+
     pub(super) fn node(&mut self, index: u32) -> &mut Node {
         &mut self.nodes[index as usize]
     }
