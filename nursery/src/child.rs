@@ -64,7 +64,7 @@ where
         // Started by a destructor while the nursery is being dropped: it is not to run any more.
         std::pin::pin!(child).drop_future();
         // The nursery may be beyond the point where it would report that.
-        return state.report_unseen();
+        return state.report_late();
     }
     // SAFETY: 1. The nursery polls the queue until no child is left (`Driver`), and if its future is
     // dropped, wakes and runs all children, which drop their futures, until none is left

@@ -18,6 +18,8 @@ struct Slot<V> {
     value: Cell<Option<V>>,
     /// The child has ended, with or without a value.
     ended: Cell<bool>,
+    /// The handle has yielded.
+    yielded: Cell<bool>,
     waiter: RefCell<Option<Waker>>,
 }
 
@@ -28,6 +30,7 @@ pub(crate) fn pair<'scope, V>(
     let slot = Rc::new(Slot {
         value: Cell::new(None),
         ended: Cell::new(false),
+        yielded: Cell::new(false),
         waiter: RefCell::new(None),
     });
     let handle = JoinHandle {
@@ -99,6 +102,10 @@ impl<V> Future for JoinHandle<'_, V> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_proceed(cx));
         if self.slot.ended.get() {
+            assert!(
+                !self.slot.yielded.replace(true),
+                "a JoinHandle was polled again after it had yielded"
+            );
             let value = self.slot.value.take();
             return Poll::Ready(value.ok_or_else(|| self.state.cause(&self.label)));
         }

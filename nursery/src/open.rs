@@ -207,8 +207,8 @@ impl<'a, V> Driver<'a, V> {
         frame.set_guest(false);
         let body = std::mem::replace(&mut self.body, Body::Unwinding);
         let body = match body {
-            Body::Value(value) if self.state.has_failures() => {
-                // Dropped here: its destructor may panic, and the failures are not to be lost then.
+            Body::Value(value) if self.state.has_bad_news() => {
+                // Dropped here: its destructor may panic, and what failed is not to be lost then.
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
                     self.state
                         .record(&self.body_label, Ended::Panicked(payload));

@@ -223,9 +223,7 @@ impl<V> Drop for Caller<'_, V> {
         if let Some((ended, _)) = self.starting.ended.take() {
             // The child has failed and the caller did not come to hear of it.
             self.state.record(&self.label, ended);
-            if self.state.is_closed() {
-                self.state.report_unseen();
-            }
+            self.state.report_late();
         }
         self.starting.abandoned.set(true);
         self.starting.withdraw(

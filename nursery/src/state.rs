@@ -88,20 +88,28 @@ impl State {
         let what = match ended {
             Ended::Done | Ended::Cut => return,
             Ended::Failed(error) if self.scope.is_cancelled() && is_cancellation(&error) => return,
-            Ended::Failed(error) => {
-                let name = String::from(&*label.name());
-                let error = TaskError::new(name, label.site(), error);
-                self.failures.borrow_mut().push(error);
-                "failed"
-            }
-            Ended::Panicked(payload) => {
-                self.panics.borrow_mut().push(payload);
-                "panicked"
-            }
+            Ended::Failed(error) => return self.record_failure(label, error),
+            Ended::Panicked(payload) => payload,
         };
-        let reason = format!("task `{}` {what}", label.name());
-        self.scope
-            .cancel_at(CancelKind::SiblingFailed, label.site(), reason);
+        self.panics.borrow_mut().push(what);
+        self.cancel_rest(label, "panicked");
+    }
+
+    /// Keeps an error, and cancels the rest.
+    fn record_failure(&self, label: &Label, error: BoxError) {
+        let name = String::from(&*label.name());
+        let error = TaskError::new(name, label.site(), error);
+        self.failures.borrow_mut().push(error);
+        self.cancel_rest(label, "failed");
+    }
+
+    fn cancel_rest(&self, label: &Label, what: &str) {
+        // A nursery that is being dropped has nobody left to cut off, and wakes nobody.
+        if !self.is_closed() {
+            let reason = format!("task `{}` {what}", label.name());
+            self.scope
+                .cancel_at(CancelKind::SiblingFailed, label.site(), reason);
+        }
     }
 
     /// Why the nursery is cancelled.
@@ -128,13 +136,20 @@ impl State {
         resume_unwind(first);
     }
 
-    pub(crate) fn has_failures(&self) -> bool {
-        !self.failures.borrow().is_empty()
+    pub(crate) fn has_bad_news(&self) -> bool {
+        !self.failures.borrow().is_empty() || !self.panics.borrow().is_empty()
     }
 
     /// Everything that failed, if anything did.
     pub(crate) fn take_failures(&self) -> Option<NurseryError> {
         MultiError::new(self.failures.take()).map(NurseryError::Failed)
+    }
+
+    /// As [`report_unseen`](Self::report_unseen), if the drop of the nursery is past its own report.
+    pub(crate) fn report_late(&self) {
+        if self.scope.is_over() {
+            self.report_unseen();
+        }
     }
 
     /// Says what would be forgotten, as the nursery's future was dropped and returns it to nobody.
@@ -198,7 +213,8 @@ pub(crate) fn report_cleanup(site: &'static Location<'static>, error: BoxError) 
     match state {
         Some(state) => {
             let label = Label::of::<()>(FrameKind::Scope, site).named(Some(name.into()));
-            state.record(&label, Ended::Failed(error));
+            // Not an echo, whatever it says: a clean-up runs shielded.
+            state.record_failure(&label, error);
         }
         None => tracing::error!(%error, "{name} failed, and there is no nursery to tell"),
     }

@@ -19,6 +19,10 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
         if context.cancelled.get() {
             return Poll::Pending;
         }
+        if context.frame.get() == context::NO_FRAME {
+            // Outside a run nobody fills the budget again.
+            return Poll::Ready(());
+        }
         match context.budget.get().checked_sub(1) {
             Some(left) => {
                 context.budget.set(left);

@@ -126,9 +126,12 @@ pub(crate) fn remove(id: FrameId) {
             let parent = frames.node(id.index).parent;
             frames.remove_guest(parent, &mut woken);
         }
+        let parent = frames.node(id.index).parent;
         frames.unlink(id.index);
         if frames.node(id.index).first_child != NO_FRAME {
-            frames.orphan_children(id.index, &mut woken);
+            // It holds its parent no more, whatever its children do.
+            frames.node(id.index).guest = true;
+            frames.hand_over_children(id.index, parent, &mut woken);
             frames.update_context();
         }
         Some((frames.vacate(id.index), woken))
@@ -153,7 +156,8 @@ pub(crate) fn arrive(id: FrameId) -> bool {
         if parent != NO_FRAME && is_guest {
             frames.node(parent).touched = true;
         }
-        if old == parent {
+        // The second only if somebody enters a frame twice.
+        if old == parent || id.index == parent {
             return Some(effective);
         }
         if is_alone {
@@ -199,7 +203,11 @@ pub(crate) fn detach(id: FrameId) {
     let waker = with(|frames| frames.node(id.index).waker.take());
     drop(waker);
     if with(|frames| frames.node(id.index).parent != NO_FRAME) {
-        change(|frames, woken| frames.attach(id.index, NO_FRAME, woken));
+        change(|frames, woken| {
+            let parent = frames.node(id.index).parent;
+            frames.hand_over_children(id.index, parent, woken);
+            frames.attach(id.index, NO_FRAME, woken);
+        });
     }
 }
 

@@ -221,11 +221,11 @@ impl Loop<'_> {
                 main.message_arrived();
             }
             if let Some(payload) = handle(message) {
+                self.panic.get_or_insert(payload);
                 self.frame.cancel(
                     Cancelled::new(CancelKind::Shutdown)
                         .because("a closure of `run_soon` panicked"),
                 );
-                self.panic.get_or_insert(payload);
             }
         }
     }

@@ -108,7 +108,8 @@ impl Machine {
     /// Adds to the failures of the nursery that the strand is in.
     fn record_for(&mut self, id: Id, failure: Failure) {
         let nursery = *self.strands[&id].nurseries.last().expect("it is in one");
-        self.record(nursery, failure);
+        // A clean-up is shielded: what it says is never the echo of the nursery's cancellation.
+        self.record_always(nursery, failure);
     }
 
     /// The first failure cancels the rest. What only says that it was cancelled is no failure in a
@@ -117,10 +118,15 @@ impl Machine {
         let state = self.nurseries.get_mut(&nursery).expect("it is open");
         let frame = state.frame;
         if !failure.is_echo() || !self.is_cancelled(frame) {
-            let state = self.nurseries.get_mut(&nursery).expect("it is open");
-            state.failures.push(failure);
-            self.cancel(frame, "another task failed");
+            self.record_always(nursery, failure);
         }
+    }
+
+    fn record_always(&mut self, nursery: Id, failure: Failure) {
+        let state = self.nurseries.get_mut(&nursery).expect("it is open");
+        let frame = state.frame;
+        state.failures.push(failure);
+        self.cancel(frame, "another task failed");
     }
 
     /// The strand has ended.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
-use crate::label::Label;
+use crate::label::{FrameKind, Label};
 
 /// Names a frame for as long as it lives; a stale one names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -318,15 +318,19 @@ impl Frames {
         }
     }
 
-    /// The children of a frame that goes away become roots.
-    pub(super) fn orphan_children(&mut self, index: u32, woken: &mut Vec<FrameId>) {
+    /// The children of a frame that goes away hang below `parent` until they are polled elsewhere: a
+    /// set of futures that was polled inside a timeout goes on in the task around it, and does not poll
+    /// those again that were not woken. Tasks and bodies are polled nowhere else and become roots.
+    pub(super) fn hand_over_children(&mut self, index: u32, parent: u32, woken: &mut Vec<FrameId>) {
         loop {
             let child = self.node(index).first_child;
             if child == NO_FRAME {
                 return;
             }
-            self.unlink(child);
-            self.refresh(child, woken);
+            let label = self.node(child).label.as_ref();
+            let is_bound = label
+                .is_some_and(|label| matches!(label.kind(), FrameKind::Task | FrameKind::Body));
+            self.attach(child, if is_bound { NO_FRAME } else { parent }, woken);
         }
     }
 
