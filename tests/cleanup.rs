@@ -794,3 +794,42 @@ fn debug_tells_what_it_is_doing() {
         assert_eq!(format!("{future:?}"), "OnCancel(cleaning up)");
     });
 }
+
+/// A set of futures does not poll again what was not woken. What was polled inside a timeout that ended
+/// was a root of its own afterwards, and a cancel of the task passed it by.
+#[test]
+fn a_set_that_was_polled_inside_a_timeout_is_cleaned_up_by_the_task_around_it() {
+    let cleaned = Cell::new(false);
+    let result = run_virtual(open_nursery(async |nursery| {
+        nursery.start_soon(async {
+            let mut set = Unordered::new();
+            set.push(on_cancel(sleep_forever(), async || {
+                checkpoint().await;
+                cleaned.set(true);
+            }));
+            set.push(checkpoint());
+            assert!(move_on_after(secs(3600), set.next()).await.is_some());
+            while set.next().await.is_some() {}
+        });
+        yield_n(5).await;
+        nursery.cancel();
+    }));
+    assert!(result.is_ok());
+    assert!(cleaned.get());
+}
+
+/// It is not the echo of the cancellation that it runs in, as that does not reach it.
+#[test]
+fn a_clean_up_that_fails_with_a_cancellation_of_its_own_is_reported() {
+    let result = run_virtual(open_nursery(async |nursery| {
+        nursery.start_soon(on_cancel(sleep_forever(), async || {
+            let flush = CancelScope::new().name("flush").timeout(secs(1));
+            flush.run(sleep_forever()).await
+        }));
+        yield_n(3).await;
+        nursery.cancel();
+    }));
+    let error = result.unwrap_err();
+    let cancelled = error.find::<nestling::Cancelled>().unwrap();
+    assert_eq!(cancelled.scope(), Some("flush"));
+}

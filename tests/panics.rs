@@ -542,3 +542,40 @@ fn a_child_may_be_dropped_by_a_panic_and_start_another_in_its_destructor() {
         "started in a cancelled nursery, it runs to its first checkpoint"
     );
 }
+
+/// Starting a child in a destructor had reported the panic to the log, and so nobody resumed it.
+#[test]
+fn a_panic_in_a_dropped_nursery_comes_out_though_another_destructor_starts_a_child() {
+    let message = message_of(|| {
+        run(async {
+            let nursery = open_nursery(async |nursery| {
+                nursery.start_soon(async {
+                    let _guard = PanicInDrop("a destructor");
+                    sleep_forever().await;
+                });
+                nursery.start_soon(async {
+                    let _guard = on_drop(|| nursery.start_soon(async {}));
+                    sleep_forever().await;
+                });
+                sleep_forever().await;
+            });
+            select(nursery, yield_n(5)).await;
+        });
+    });
+    assert_eq!(message, "a destructor");
+}
+
+/// The value was dropped while the child's panic unwound, which aborts.
+#[test]
+fn a_body_s_value_may_panic_on_drop_beside_a_child_that_panics() {
+    let message = message_of(|| {
+        run(async {
+            let nursery = open_nursery(async |nursery| {
+                nursery.start_soon(async { panic_now("a child") });
+                ok(PanicInDrop("a value"))
+            });
+            drop(nursery.await);
+        });
+    });
+    assert_eq!(message, "a child");
+}
