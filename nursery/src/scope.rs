@@ -143,7 +143,7 @@ impl CancelScope {
     /// timer and the place in the tree are gone.
     ///
     /// # Panics
-    /// If the scope has been run before: a scope is for one use. Polled outside a run.
+    /// If the scope has been run before: a scope is for one use. With a deadline, polled outside a run.
     pub fn run<F: Future>(&self, future: F) -> ScopeRun<F> {
         ScopeRun {
             framed: Framed::new(future),
@@ -230,6 +230,9 @@ impl CancelScope {
     }
 
     /// A handle that cancels the scope from any thread.
+    ///
+    /// # Panics
+    /// If the scope is running, and this is called outside its run.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
         let mut canceller = self.inner.canceller.borrow_mut();

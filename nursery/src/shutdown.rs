@@ -24,7 +24,6 @@ use crate::scope::CancelScope;
 /// # Cancel and drop
 /// Cancelled, the caller is cut off here; dropped, nothing is left.
 ///
-/// # Panics
 /// Polled outside a run it stays pending.
 #[track_caller]
 pub fn shutdown_requested() -> ShutdownRequested {
