@@ -101,7 +101,7 @@ pub(crate) fn insert(label: Label) -> FrameId {
     with(|frames| frames.insert(label))
 }
 
-/// Makes a frame below `parent` that is to be woken by `waker`.
+/// Makes a frame below `parent`, for a task that is polled there and nowhere else.
 pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
     with(|frames| {
         let id = frames.insert(label);
@@ -115,7 +115,7 @@ pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
     })
 }
 
-/// Takes the frame out of the tree; its child frames become roots until they are polled elsewhere.
+/// Takes the frame out of the tree; its child frames are handed over to the one around it.
 pub(crate) fn remove(id: FrameId) {
     let removed = with(|frames| {
         if !frames.is_live(id) {
