@@ -25,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) polls: Cell<u32>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
+    /// What tasks wait for is to be noted.
+    pub(crate) watched: Cell<bool>,
     thread: Cell<u64>,
 }
 
@@ -37,6 +39,7 @@ thread_local! {
             epoch: Cell::new(0),
             polls: Cell::new(0),
             turn: Cell::new(None),
+            watched: Cell::new(false),
             thread: Cell::new(0),
         }
     };

@@ -20,6 +20,7 @@ use pin_project_lite::pin_project;
 use crate::context::{self, BUDGET};
 use crate::frame::{Entered, Frame};
 use crate::frames::{self, Verdict};
+use crate::waits;
 
 /// Gives the task that is polled a full budget of checkpoints, and its poller the old one back.
 #[derive(Debug)]
@@ -117,6 +118,9 @@ impl<F: Future> Framed<F> {
         let cancelled_before = entered.is_cancelled();
         if cancelled_before {
             frames::begin_cancelled_poll(entered.frame().id());
+        }
+        if waits::is_watched() {
+            waits::begin_poll(entered.frame().id());
         }
         let step = match future.poll(cx) {
             Poll::Ready(value) => Step::Done(value),

@@ -22,6 +22,7 @@ use self::tree::Frames;
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
+use crate::waits;
 
 thread_local! {
     /// Never destroyed, so that whatever other thread-locals own can still ask it at the end of the
@@ -140,6 +141,9 @@ pub(crate) fn remove(id: FrameId) {
         return;
     };
     drop(contents);
+    if waits::is_watched() {
+        waits::forget(id);
+    }
     if !woken.is_empty() {
         wake_all(&woken);
     }
@@ -282,6 +286,12 @@ pub(crate) fn set_shield(id: FrameId, shield: bool) {
             frames.refresh(id.index, woken);
         });
     }
+}
+
+/// The frame that is being polled.
+pub(crate) fn current() -> Option<FrameId> {
+    let index = context::with(|context| context.frame.get());
+    (index != NO_FRAME).then(|| with(|frames| frames.id(index)))
 }
 
 fn is_live(id: FrameId) -> bool {

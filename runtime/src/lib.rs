@@ -30,6 +30,7 @@ mod task;
 mod time;
 mod timer;
 mod timers;
+mod waits;
 
 pub use cancelled::{CancelKind, Cancelled};
 pub use canceller::Canceller;
@@ -47,3 +48,4 @@ pub use time::{
     sleep_until, try_current_time,
 };
 pub use timer::Timer;
+pub use waits::waits_for;
