@@ -294,6 +294,53 @@ pub(crate) fn current() -> Option<FrameId> {
     (index != NO_FRAME).then(|| with(|frames| frames.id(index)))
 }
 
+/// The outermost frame around this one.
+pub(crate) fn root(id: FrameId) -> FrameId {
+    nearest(id, |frame| {
+        with(|frames| frames.node(frame.index).parent == NO_FRAME)
+    })
+    .unwrap_or(id)
+}
+
+/// The frame itself or the nearest around it of which `is_it` is true.
+pub(crate) fn nearest(id: FrameId, is_it: impl Fn(FrameId) -> bool) -> Option<FrameId> {
+    let mut at = Some(id).filter(|&id| is_live(id));
+    while let Some(frame) = at {
+        if is_it(frame) {
+            return at;
+        }
+        at = with(|frames| {
+            let parent = frames.node(frame.index).parent;
+            (parent != NO_FRAME).then(|| frames.id(parent))
+        });
+    }
+    None
+}
+
+/// The child frames, the last made first.
+pub(crate) fn children(id: FrameId) -> Vec<FrameId> {
+    if !is_live(id) {
+        return Vec::new();
+    }
+    with(|frames| {
+        let mut children = Vec::new();
+        let mut at = frames.node(id.index).first_child;
+        while at != NO_FRAME {
+            children.push(frames.id(at));
+            at = frames.node(at).next;
+        }
+        children
+    })
+}
+
+/// How many frames keep a waker with this data.
+pub(crate) fn count_wakers(data: *const ()) -> usize {
+    with(|frames| {
+        let wakers = frames.nodes.iter().filter_map(|node| node.waker.as_ref());
+        wakers.filter(|waker| waker.data() == data).count()
+    })
+}
+
 fn is_live(id: FrameId) -> bool {
     with(|frames| frames.is_live(id))
 }
@@ -403,19 +450,7 @@ pub(crate) fn label(id: FrameId) -> Option<Label> {
 
 /// Wakes every child frame, the first made first.
 pub(crate) fn wake_children(id: FrameId) {
-    if !is_live(id) {
-        return;
-    }
-    let children = with(|frames| {
-        let mut children = Vec::new();
-        let mut at = frames.node(id.index).first_child;
-        while at != NO_FRAME {
-            children.push(frames.id(at));
-            at = frames.node(at).next;
-        }
-        children
-    });
-    wake_all(&children);
+    wake_all(&children(id));
 }
 
 pub(crate) fn set_deadline(id: FrameId, deadline: Option<Instant>) {
