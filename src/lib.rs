@@ -40,6 +40,7 @@
 //! destructors are the clean-up. An operation that took effect delivers its value. No `Cancelled`
 //! error threads through user code.
 
+pub use nestling_macros::{main, test};
 pub use nestling_net as net;
 pub use nestling_nursery::{
     BoxError, CancelScope, Canceller, CatchCancel, FailAfter, JoinHandle, Laggard, Leaves, MoveOn,

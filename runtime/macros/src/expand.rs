@@ -6,7 +6,7 @@
 //! async fn t() { … }   =>   #[::core::prelude::v1::test]
 //!                           fn t() {
 //!                               async fn t() { … }
-//!                               ::nestling::__private::test(config, |_| t());
+//!                               ::nestling::testing::__private::test(config, |_| t());
 //!                           }
 //! ```
 //!
@@ -106,7 +106,11 @@ impl Parts<'_> {
             (Attribute::Test, Some(_)) => outer.extend(tokens("-> ::std::process::ExitCode", here)),
         }
         let body: TokenStream = self.inner().chain(self.call()).collect();
-        outer.push(group(Delimiter::Brace, body, self.tokens[function.body].span()));
+        outer.push(group(
+            Delimiter::Brace,
+            body,
+            self.tokens[function.body].span(),
+        ));
         outer.into_iter().collect()
     }
 
@@ -129,11 +133,7 @@ impl Parts<'_> {
             Some(span) => Span::call_site().located_at(span),
             None => Span::call_site(),
         };
-        let arguments: TokenStream = self
-            .config()
-            .into_iter()
-            .chain(self.closure())
-            .collect();
+        let arguments: TokenStream = self.config().into_iter().chain(self.closure()).collect();
         let mut call = self.private(here);
         call.extend(tokens(self.attribute.runner(), here));
         call.extend([group(Delimiter::Parenthesis, arguments, here)]);
@@ -172,20 +172,24 @@ impl Parts<'_> {
             // If the argument is something else than the clock, that is what it is about.
             Some(span) => tokens("__given.clock()", here.located_at(span)),
         };
-        let pattern = if given.is_empty() || self.is_wrong { "|_|" } else { "|__given|" };
+        let pattern = if given.is_empty() || self.is_wrong {
+            "|_|"
+        } else {
+            "|__given|"
+        };
         let mut closure = tokens(pattern, here);
         closure.extend(self.one(self.function.name));
         closure.extend([group(Delimiter::Parenthesis, given, here)]);
         closure
     }
 
-    /// `::nestling::__private::`
+    /// `::nestling::testing::__private::`
     fn private(&self, here: Span) -> TokenStream {
         let mut path = match &self.options.facade {
             Some((path, span)) => tokens(path, here.located_at(*span)),
             None => tokens("::nestling", here),
         };
-        path.extend(tokens("::__private::", here));
+        path.extend(tokens("::testing::__private::", here));
         path
     }
 }

@@ -82,7 +82,10 @@ impl<S: Copy> Function<S> {
             return Err(Error::new(span(parameters), message));
         }
         let Some(inner) = at(parameters).and_then(|tree| tree.group(Delimiter::Parenthesis)) else {
-            return Err(Error::new(span(parameters), format!("{text}: here `()` is missing")));
+            return Err(Error::new(
+                span(parameters),
+                format!("{text}: here `()` is missing"),
+            ));
         };
         let argument = argument(inner, text)?;
 

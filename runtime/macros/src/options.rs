@@ -37,10 +37,7 @@ struct Option_<'a, S> {
 }
 
 impl<S: Copy> Options<S> {
-    pub(crate) fn parse(
-        trees: &[Tree<S>],
-        attribute: Attribute,
-    ) -> Result<Options<S>, Error<S>> {
+    pub(crate) fn parse(trees: &[Tree<S>], attribute: Attribute) -> Result<Options<S>, Error<S>> {
         let mut options = Options::default();
         let mut seen: Vec<&str> = Vec::new();
         let mut start = 0;
@@ -110,19 +107,28 @@ impl<'a, S: Copy> Option_<'a, S> {
         let (name, span, rest) = match &trees[place.clone()] {
             [Tree::Ident(name, span), rest @ ..] => (&**name, *span, rest),
             [other, ..] => {
-                let message = format!("here the name of an option is missing: {}", known(attribute));
+                let message = format!(
+                    "here the name of an option is missing: {}",
+                    known(attribute)
+                );
                 return Err(Error::new(other.span(), message));
             }
             [] => {
                 let comma = trees[place.start].span();
-                return Err(Error::new(comma, "here an option is missing before the comma"));
+                return Err(Error::new(
+                    comma,
+                    "here an option is missing before the comma",
+                ));
             }
         };
         let value = match rest {
             [] => rest,
             [equals, value @ ..] if equals.is_punct('=') && !value.is_empty() => value,
             [equals] if equals.is_punct('=') => {
-                let message = format!("here the value of `{name}` is missing: {}", known(attribute));
+                let message = format!(
+                    "here the value of `{name}` is missing: {}",
+                    known(attribute)
+                );
                 return Err(Error::new(equals.span(), message));
             }
             [other, ..] => {
@@ -152,11 +158,16 @@ impl<'a, S: Copy> Option_<'a, S> {
         }
         for (one, other, why) in [
             ("virtual_time", "real_time", "it is one or the other"),
-            ("seed", "seeds", "`seed` is for one run, `seeds` for several"),
+            (
+                "seed",
+                "seeds",
+                "`seed` is for one run, `seeds` for several",
+            ),
         ] {
             let pair = [one, other];
             if pair.contains(&self.name) && pair.iter().any(|name| seen.contains(name)) {
-                let message = format!("`{one}` and `{other}` do not go together, {why}: remove one");
+                let message =
+                    format!("`{one}` and `{other}` do not go together, {why}: remove one");
                 return Err(Error::new(self.span, message));
             }
         }

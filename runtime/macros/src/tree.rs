@@ -60,9 +60,7 @@ pub(crate) fn trees(tokens: impl IntoIterator<Item = TokenTree>) -> Vec<Tree<Spa
     let tree = |token: TokenTree| {
         let span = token.span();
         match token {
-            TokenTree::Group(group) => {
-                Tree::Group(group.delimiter(), trees(group.stream()), span)
-            }
+            TokenTree::Group(group) => Tree::Group(group.delimiter(), trees(group.stream()), span),
             TokenTree::Ident(ident) => Tree::Ident(ident.to_string(), span),
             TokenTree::Punct(punct) => Tree::Punct(punct.as_char(), span),
             TokenTree::Literal(literal) => Tree::Literal(literal.to_string(), span),

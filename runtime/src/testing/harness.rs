@@ -3,10 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::process::{ExitCode, Termination};
+use std::sync::Arc;
 
 use super::MockClock;
 use super::leaks::{Figures, Watch};
-use crate::run::Builder;
+use crate::run::{Builder, RunError};
 
 /// With this in the environment, tests of several seeds run with this one alone.
 const SEED_VARIABLE: &str = "NESTLING_SEED";
@@ -119,48 +120,110 @@ pub fn main<F: Future>(config: Config, main: impl FnOnce(Given) -> F) -> F::Outp
         Seeds::None | Seeds::Several(_) => None,
     };
     let given = Given::new(config.virtual_time);
-    given.builder(seed).run(main(given))
+    let builder = given.builder(seed);
+    finish(builder.try_run_with(Some(name_of::<F>()), main(given)))
 }
 
 /// What `#[nestling::test]` calls.
 ///
 /// # Panics
-/// With what the test panics with; and if it left something behind.
+/// With what the test panics with; if it left something behind; and as [`Builder::run`].
 #[track_caller]
 pub fn test<F>(config: Config, test: impl Fn(Given) -> F) -> ExitCode
 where
     F: Future<Output: Termination>,
 {
-    let once = |seed| run_once(config.virtual_time, config.ignores_leaks, seed, &test);
+    let kind = Kind {
+        virtual_time: config.virtual_time,
+        ignores_leaks: config.ignores_leaks,
+    };
     match config.seeds {
-        Seeds::None => once(None),
-        Seeds::One(seed) => once(Some(seed)),
-        Seeds::Several(seeds) => each(replayed().map_or(seeds, |seed| Box::new([seed].into_iter())), once),
+        Seeds::None => kind.run(None, &test),
+        Seeds::One(seed) => kind.run(Some(seed), &test),
+        Seeds::Several(seeds) => match replayed() {
+            Some(seed) => kind.run_each([seed].into_iter(), &test),
+            None => kind.run_each(seeds, &test),
+        },
     }
 }
 
-/// Runs the test with each seed until one fails.
-#[track_caller]
-fn each(
-    seeds: impl Iterator<Item = u64>,
-    run: impl Fn(Option<u64>) -> ExitCode,
-) -> ExitCode {
-    let mut passed = 0_u64;
-    for seed in seeds {
-        let mut tell = TellSeed {
-            seed,
-            passed,
-            failed: true,
-        };
-        let code = run(Some(seed));
-        if code != ExitCode::SUCCESS {
-            return code;
+/// What the runs of a test have in common.
+struct Kind {
+    virtual_time: bool,
+    ignores_leaks: bool,
+}
+
+impl Kind {
+    /// Runs the test with each seed until one fails.
+    #[track_caller]
+    fn run_each<F>(&self, seeds: impl Iterator<Item = u64>, test: &impl Fn(Given) -> F) -> ExitCode
+    where
+        F: Future<Output: Termination>,
+    {
+        let mut passed = 0_u64;
+        for seed in seeds {
+            let mut tell = TellSeed {
+                seed,
+                passed,
+                failed: true,
+            };
+            let code = self.run(Some(seed), test);
+            if code != ExitCode::SUCCESS {
+                return code;
+            }
+            tell.failed = false;
+            passed += 1;
         }
-        tell.failed = false;
-        passed += 1;
+        assert!(passed > 0, "there was nothing to test: `seeds` is empty");
+        ExitCode::SUCCESS
     }
-    assert!(passed > 0, "there was nothing to test: `seeds` is empty");
-    ExitCode::SUCCESS
+
+    #[track_caller]
+    fn run<F>(&self, seed: Option<u64>, test: &impl Fn(Given) -> F) -> ExitCode
+    where
+        F: Future<Output: Termination>,
+    {
+        let watch = (!self.ignores_leaks).then(Watch::begin);
+        let given = Given::new(self.virtual_time);
+        let builder = given.builder(seed);
+        let future = test(given);
+        let (output, figures) = finish(builder.try_run_with(Some(name_of::<F>()), async {
+            let before = Figures::now();
+            let output = future.await;
+            (output, Figures::now().beyond(&before))
+        }));
+        let code = output.report();
+        if let Some(watch) = watch.filter(|_| code == ExitCode::SUCCESS) {
+            let left = watch.left(&figures);
+            assert!(
+                left.is_empty(),
+                "the test left something behind:\n  {}\nWhat a test starts should end with it. If \
+                 this is meant to live as long as the process, write \
+                 `#[nestling::test(leaks = \"ignore\")]`.",
+                left.join("\n  ")
+            );
+        }
+        code
+    }
+}
+
+#[track_caller]
+fn finish<T>(ended: Result<T, RunError>) -> T {
+    match ended {
+        Ok(output) => output,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The name of the user's function, which stands inside another one of its name.
+fn name_of<F>() -> Arc<str> {
+    let name = std::any::type_name::<F>();
+    let name = name.strip_suffix("::{{closure}}").unwrap_or(name);
+    let name = match name.rsplit_once("::") {
+        Some((outer, inner)) if outer.rsplit("::").next() == Some(inner) => outer,
+        _ => name,
+    };
+    Arc::from(name)
 }
 
 /// The seed that the environment asks for.
@@ -193,36 +256,4 @@ impl Drop for TellSeed {
              `{SEED_VARIABLE}={seed} cargo test {name}`, or `seed = {seed}` in its attribute"
         );
     }
-}
-
-#[track_caller]
-fn run_once<F>(
-    virtual_time: bool,
-    ignores_leaks: bool,
-    seed: Option<u64>,
-    test: &impl Fn(Given) -> F,
-) -> ExitCode
-where
-    F: Future<Output: Termination>,
-{
-    let watch = (!ignores_leaks).then(Watch::begin);
-    let given = Given::new(virtual_time);
-    let builder = given.builder(seed);
-    let future = test(given);
-    let (output, figures) = builder.run_named::<F, _>(async {
-        let before = Figures::now();
-        let output = future.await;
-        (output, Figures::now().beyond(&before))
-    });
-    let code = output.report();
-    if let Some(watch) = watch.filter(|_| code == ExitCode::SUCCESS) {
-        let left = watch.left(&figures);
-        assert!(
-            left.is_empty(),
-            "the test left something behind:\n  {}\nWhat a test starts should end with it. If this is \
-             meant to live as long as the process, write `#[nestling::test(leaks = \"ignore\")]`.",
-            left.join("\n  ")
-        );
-    }
-    code
 }

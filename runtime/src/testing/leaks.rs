@@ -23,9 +23,9 @@ pub(super) use figures::Figures;
 use process::{Process, descriptors};
 use thread::Mark;
 
-/// How long what is left may take to go: looks, and what lies between two of them.
-const LOOKS: u32 = 5000;
-const BETWEEN: Duration = Duration::from_millis(1);
+/// What is left may take some four seconds to go: a millisecond until the first look, and each time
+/// twice as long until the next.
+const LOOKS: u32 = 12;
 
 /// What was there before the test.
 #[derive(Debug)]
@@ -48,11 +48,11 @@ impl Watch {
     pub(super) fn left(&self, figures: &Figures) -> Vec<String> {
         let mut left = figures.lines();
         let mut of_process = self.left_in_process();
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
             if of_process.is_empty() {
                 break;
             }
-            std::thread::sleep(BETWEEN);
+            std::thread::sleep(Duration::from_millis(1 << look));
             of_process = self.left_in_process();
         }
         left.append(&mut of_process);

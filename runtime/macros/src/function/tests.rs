@@ -42,7 +42,10 @@ fn what_returns_nothing_has_no_value() {
         assert_eq!(parse(text).value, None, "{text}");
     }
     assert_eq!(parse("async fn t() -> ! {}").value, Some("!"));
-    assert_eq!(parse("async fn t() -> impl Termination {}").value, Some("impl"));
+    assert_eq!(
+        parse("async fn t() -> impl Termination {}").value,
+        Some("impl")
+    );
     assert_eq!(parse("async fn t() -> ((), ) {}").value, Some("((), )"));
 }
 
@@ -104,7 +107,13 @@ fn what_cannot_be_run_is_refused_with_what_to_write() {
 #[test]
 fn each_attribute_gives_its_own_example() {
     let (_, said) = refused(Main, "struct S;");
-    assert!(said.contains("`#[nestling::main] async fn main() { … }`"), "{said}");
+    assert!(
+        said.contains("`#[nestling::main] async fn main() { … }`"),
+        "{said}"
+    );
     let (_, said) = refused(Test, "struct S;");
-    assert!(said.contains("`#[nestling::test] async fn it_works() { … }`"), "{said}");
+    assert!(
+        said.contains("`#[nestling::test] async fn it_works() { … }`"),
+        "{said}"
+    );
 }

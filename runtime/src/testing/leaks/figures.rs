@@ -34,11 +34,16 @@ impl Figures {
         let kinds = [
             (self.frames, "frame (a task, nursery or scope)"),
             (self.timers, "timer (a sleep or a deadline)"),
-            (self.sources, "source (a socket, or what else the run watches)"),
+            (
+                self.sources,
+                "source (a socket, or what else the run watches)",
+            ),
         ];
         let lines = kinds.iter().filter(|(count, _)| *count > 0);
         lines
-            .map(|(count, kind)| format!("{count} × {kind}, whose owner was neither dropped nor ended"))
+            .map(|(count, kind)| {
+                format!("{count} × {kind}, whose owner was neither dropped nor ended")
+            })
             .collect()
     }
 }
