@@ -35,8 +35,9 @@ static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 #[nestling::test(virtual_time, seeds = 0..20)]
 async fn each_seed_has_a_run_of_its_own() {
+    let order = order().await;
     let mut orders = ORDERS.lock().expect("nobody panics with it");
-    orders.insert(order().await);
+    orders.insert(order);
     if RUNS.fetch_add(1, Ordering::Relaxed) + 1 == 20 {
         assert!(orders.len() > 10, "the orders differ: {orders:?}");
     }

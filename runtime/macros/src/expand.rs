@@ -38,7 +38,8 @@ pub(crate) fn expand(attribute: Attribute, options: TokenStream, item: TokenStre
     let trees = tree::trees(arguments.iter().cloned());
     let (options, error) = match Options::parse(&trees, attribute) {
         Ok(options) => {
-            let error = refuse_argument(&function, &options, attribute);
+            let error = refuse_second_test(&function, attribute)
+                .or_else(|| refuse_argument(&function, &options, attribute));
             (options, error)
         }
         Err(error) => (Options::default(), Some(error)),
@@ -53,6 +54,13 @@ pub(crate) fn expand(attribute: Attribute, options: TokenStream, item: TokenStre
     };
     let error = error.map(Error::into_tokens);
     error.into_iter().chain([parts.outer()]).collect()
+}
+
+/// `#[test]` beside ours would make two tests of it.
+fn refuse_second_test(function: &Function<Span>, attribute: Attribute) -> Option<Error<Span>> {
+    let span = function.test.filter(|_| attribute == Attribute::Test)?;
+    let message = "#[nestling::test] makes it a test already: remove `#[test]`";
+    Some(Error::new(span, message))
 }
 
 /// The only argument there is to give is the clock of a run in virtual time.
@@ -92,7 +100,11 @@ impl Parts<'_> {
     fn outer(&self) -> TokenStream {
         let function = self.function;
         let here = Span::call_site();
-        let mut outer: Vec<TokenTree> = self.at(function.attributes.clone()).collect();
+        let mut outer: Vec<TokenTree> = if self.is_wrong {
+            tokens("#[allow(warnings)]", here).into_iter().collect()
+        } else {
+            self.at(function.attributes.clone()).collect()
+        };
         if self.attribute == Attribute::Test {
             outer.extend(tokens("#[::core::prelude::v1::test]", here));
         }

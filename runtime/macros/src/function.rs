@@ -13,6 +13,8 @@ use crate::tree::Tree;
 pub(crate) struct Function<S> {
     /// Doc comments included.
     pub(crate) attributes: Range<usize>,
+    /// Of a `#[test]` among them.
+    pub(crate) test: Option<S>,
     pub(crate) visibility: Range<usize>,
     pub(crate) name: usize,
     /// The parentheses.
@@ -38,9 +40,6 @@ impl<S: Copy> Function<S> {
         let span = |index: usize| at(index).map_or(whole, Tree::span);
 
         let attributes = 0..attributes(trees);
-        if attribute == Attribute::Test {
-            refuse_second_test(&trees[attributes.clone()])?;
-        }
         let visibility = attributes.end..visibility(trees, attributes.end);
 
         let words = trees[visibility.end..]
@@ -96,6 +95,7 @@ impl<S: Copy> Function<S> {
         }
         let output = parameters + 1..body;
         Ok(Function {
+            test: plain_test(&trees[attributes.clone()]),
             attributes,
             visibility,
             name,
@@ -120,23 +120,18 @@ fn attributes<S: Copy>(trees: &[Tree<S>]) -> usize {
     end
 }
 
-/// `#[test]` beside ours would make two tests of it.
-fn refuse_second_test<S: Copy>(attributes: &[Tree<S>]) -> Result<(), Error<S>> {
-    for tree in attributes {
-        let Some(mut inner) = tree.group(Delimiter::Bracket) else {
-            continue;
-        };
+/// The span of a `#[test]`.
+fn plain_test<S: Copy>(attributes: &[Tree<S>]) -> Option<S> {
+    attributes.iter().find_map(|tree| {
+        let mut inner = tree.group(Delimiter::Bracket)?;
         if let [Tree::Group(Delimiter::None, wrapped, _)] = inner {
             inner = wrapped;
         }
-        if let [Tree::Ident(name, span)] = inner {
-            if name == "test" {
-                let message = "#[nestling::test] makes it a test already: remove `#[test]`";
-                return Err(Error::new(*span, message));
-            }
+        match inner {
+            [Tree::Ident(name, span)] if name == "test" => Some(*span),
+            _ => None,
         }
-    }
-    Ok(())
+    })
 }
 
 /// Where the visibility that begins at `start` ends.
