@@ -139,7 +139,9 @@ impl TaskQueue {
         match self.local.get() {
             Some(local) => {
                 local.push(task);
-                local.notify();
+                if local.must_notify() {
+                    local.notify();
+                }
             }
             None => self.post(self.remote.push(task)),
         }
