@@ -33,6 +33,7 @@
 //! * [`test`](macro@test) is for tests, with the virtual time and more of [`testing`].
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`net`] has TCP streams, listeners and servers.
+//! * [`testing`] has what tests need.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
 //! # What holds everywhere
@@ -63,6 +64,7 @@ pub use nestling_runtime::{
 /// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet.
 pub mod testing {
     pub use nestling_runtime::testing::*;
+    pub use nestling_net::testing::*;
 }
 
 /// Chapters for readers, to be read in any order.
