@@ -30,6 +30,7 @@
 //! * [`NurseryError`] and [`MultiError`] are what comes out when something fails.
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
+//! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
@@ -50,6 +51,7 @@ pub use nestling_nursery::{
 };
 #[cfg(unix)]
 pub use nestling_runtime::signal;
+pub use nestling_runtime::{from_thread, to_thread};
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
     Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
@@ -60,6 +62,8 @@ pub use nestling_runtime::{
 pub mod guide {
     #[doc = include_str!("../docs/cancellation.md")]
     pub mod cancellation {}
+    #[doc = include_str!("../docs/threads.md")]
+    pub mod threads {}
 }
 
 /// Runs what the README shows.

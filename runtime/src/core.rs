@@ -13,6 +13,7 @@ use crate::context;
 use crate::frames;
 use crate::inbox::Inbox;
 use crate::reactor::Reactor;
+use crate::threads;
 use crate::timers::{Action, Timers};
 
 pub(crate) struct Core {
@@ -24,6 +25,30 @@ pub(crate) struct Core {
     epoch: Instant,
     /// Kept between turns so that waiting allocates nothing.
     wakers: Cell<Vec<Waker>>,
+    /// How many threads work for the run now, see [`Busy`].
+    pub(crate) busy: Cell<usize>,
+    pub(crate) threads: threads::OfRun,
+}
+
+/// While it lives, a thread works for somebody in the run, and will wake that one. So a run with nothing
+/// else to do is not stuck, and virtual time must not pass.
+pub(crate) struct Busy {
+    core: Rc<Core>,
+}
+
+impl Busy {
+    pub(crate) fn new(core: &Rc<Core>) -> Busy {
+        core.busy.set(core.busy.get() + 1);
+        Busy {
+            core: Rc::clone(core),
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.core.busy.set(self.core.busy.get() - 1);
+    }
 }
 
 thread_local! {
@@ -109,6 +134,8 @@ impl Core {
             epoch: clock.now(),
             clock,
             wakers: Cell::default(),
+            busy: Cell::default(),
+            threads: threads::OfRun::default(),
         })
     }
 

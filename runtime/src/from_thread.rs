@@ -1,0 +1,4 @@
+//! The way back from a thread into a run: [`run()`] and [`run_sync`] have the task that waits for the
+//! thread do something, under its scopes.
+
+pub use crate::threads::{VisitError, run, run_sync_in, visit_sync as run_sync};
