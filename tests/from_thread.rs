@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use nestling::from_thread::{self, VisitError};
 use nestling::{
-    CancelScope, RunHandle, checkpoint, fail_after, move_on_after, on_cancel, open_nursery,
+    Builder, CancelScope, RunHandle, checkpoint, fail_after, move_on_after, on_cancel, open_nursery,
     run as plain_run, shield, sleep, sleep_forever, statistics, to_thread,
 };
 
-use support::{LeakCheck, catch, on_drop, poll_once, run, select, settle, times, until};
+use support::{
+    LeakCheck, VirtualClock, catch, on_drop, poll_once, run, run_with, select, settle, times, until,
+};
 
 fn here() -> thread::ThreadId {
     thread::current().id()
@@ -362,14 +364,17 @@ fn dropping_the_call_during_a_visit_drops_the_visit_and_lets_the_thread_go_on() 
 fn dropping_the_call_before_a_request_is_seen_lets_the_thread_go_on() {
     run(async {
         let (tell, entered) = mpsc::channel();
+        let (open, opened) = mpsc::channel::<()>();
         let (report, reported) = mpsc::channel();
         let mut call = Box::pin(to_thread::run_sync(move || {
             tell.send(()).unwrap();
+            opened.recv().unwrap();
             let visit = from_thread::run_sync(|| ());
             report.send(visit).unwrap();
         }));
         assert!(poll_once(&mut call).await.is_pending());
         entered.recv().unwrap();
+        open.send(()).unwrap();
         // Whether the request is there already or not, nobody will ever do it.
         drop(call);
         assert!(reported.recv().unwrap().unwrap_err().is_cancelled());
@@ -397,15 +402,29 @@ fn a_thread_that_visits_while_the_run_ends_is_let_go_of() {
 #[test]
 fn a_thread_that_waits_for_the_run_is_not_busy() {
     run(async {
-        let busy = Rc::new(Cell::new(0));
-        let call = to_thread::run_sync(move || {
-            from_thread::run(async || {
+        let call = to_thread::run_sync(|| {
+            let during = from_thread::run(async || {
                 checkpoint().await;
                 statistics().threads
-            })
+            });
+            // Asked from outside of the task, between two of its polls.
+            let handle = from_thread::run_sync(RunHandle::current).unwrap();
+            let after = from_thread::run_sync_in(&handle, || statistics().threads);
+            (during, after)
         });
-        assert_eq!(call.await.unwrap(), Ok(0));
-        assert_eq!(busy.replace(0), 0);
+        assert_eq!(call.await.unwrap(), (Ok(0), Ok(1)));
+    });
+}
+
+#[test]
+fn virtual_time_passes_for_a_thread_that_waits_for_the_run() {
+    let clock = VirtualClock::new();
+    let time = clock.clone();
+    run_with(Builder::new().clock(clock), async {
+        let hour = Duration::from_secs(3600);
+        let call = to_thread::run_sync(move || from_thread::run(async move || sleep(hour).await));
+        assert_eq!(call.await.unwrap(), Ok(()));
+        assert_eq!(time.elapsed(), hour);
     });
 }
 
