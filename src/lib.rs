@@ -51,12 +51,21 @@ pub use nestling_nursery::{
 };
 #[cfg(unix)]
 pub use nestling_runtime::signal;
-pub use nestling_runtime::{from_thread, to_thread};
+pub use nestling_runtime::to_thread;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
     Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
     is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
 };
+
+/// The way back from threads into a run: [`run`](from_thread::run) and
+/// [`run_sync`](from_thread::run_sync) have the task that waits for a
+/// [`to_thread`] call do something, under its scopes; a [`Portal`](from_thread::Portal) leads there from
+/// any other thread.
+pub mod from_thread {
+    pub use nestling_nursery::{Portal, portal};
+    pub use nestling_runtime::from_thread::*;
+}
 
 /// Chapters for readers, to be read in any order.
 pub mod guide {

@@ -37,5 +37,6 @@ pub use error::{SpawnError, VisitError};
 pub use limiter::{Limiter, LimiterStatistics};
 pub(crate) use of_run::OfRun;
 pub use pool::Pool;
-pub use visit::{run, run_sync as visit_sync, run_sync_in};
+pub use link::{Request, Visit};
+pub use visit::{ask, ask_sync, run, run_sync as visit_sync, run_sync_in};
 pub use worker::check_cancelled;

@@ -47,15 +47,21 @@ pub enum VisitError {
     /// The thread does not work for a task.
     #[error(
         "this thread was not given its work by `to_thread::run_sync`, so there is no task to run this \
-         in: send it there with a portal, or call `from_thread::run_sync_in` with the run's handle"
+         in: send it through a `Portal`, or call `from_thread::run_sync_in` with the run's handle"
     )]
     NoHost,
     /// The call came from the thread that it would have waited for.
     #[error(
-        "this is the run's own thread, which would wait for itself for ever: \
-         await the future, or call the closure, right here"
+        "a run is going on in this thread, and waiting here would block it, for ever if it is the one to \
+         wait for: await the future, or call the closure, right here"
     )]
     OwnThread,
+    /// The portal is not served any more.
+    #[error(
+        "the portal's service has ended, so this was not run: \
+         it lives no longer than the nursery that it was started in"
+    )]
+    PortalClosed,
     /// The run has ended.
     #[error("the run has ended, so this was not run in it")]
     RunFinished,

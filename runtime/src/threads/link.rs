@@ -20,11 +20,12 @@ use std::task::Waker;
 use crate::cancelled::Cancelled;
 use crate::prim::Mutex;
 
-/// Something that a thread wants done in its host. What is left to be polled after the call is returned.
-pub(crate) type Request = Box<dyn FnOnce() -> Option<Visit> + Send>;
+/// Something that a thread wants done in another. To be called there; what is left to be polled after that is
+/// returned.
+pub type Request = Box<dyn FnOnce() -> Option<Visit> + Send>;
 
-/// What a thread has its host poll.
-pub(crate) type Visit = Pin<Box<dyn Future<Output = ()>>>;
+/// What a thread has another one poll, to the end.
+pub type Visit = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What an abandoned job does at its end.
 pub(crate) type AtEnd = Box<dyn FnOnce() + Send>;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -56,19 +56,7 @@ where
     F: AsyncFnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let site = Location::caller();
-    in_host(move |answer| {
-        Box::new(move || {
-            let label = Label::of::<F>(FrameKind::Scope, site);
-            let future = async move { f().await };
-            let visit: Visit = Box::pin(Visiting {
-                framed: Framed::new(future),
-                frame: Frame::new(label),
-                answer,
-            });
-            Some(visit)
-        })
-    })
+    in_host(|send, lost| ask(f, send, lost))
 }
 
 /// Has the task that waits for this thread call `f`, and waits for its value.
@@ -96,12 +84,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    in_host(move |answer| {
-        Box::new(move || {
-            answer.give(call(f));
-            None
-        })
-    })
+    in_host(|send, lost| ask_sync(f, send, lost))
 }
 
 /// Has a run call `f`, from a thread that need not work for any of its tasks, and waits for its value.
@@ -128,31 +111,112 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    if core::try_current().is_some() {
-        return Err(VisitError::OwnThread);
-    }
-    let (answer, answered) = answer();
-    run.run_soon(move || answer.give(call(f)))
-        .map_err(|_| VisitError::RunFinished)?;
-    take(&answered).unwrap_or(Err(VisitError::RunFinished))
+    let send = |request: Request| {
+        // What is to be polled after the call is nothing here.
+        let post = run.run_soon(move || drop(request()));
+        post.map_err(|_| VisitError::RunFinished)
+    };
+    ask_sync(f, send, || VisitError::RunFinished)
 }
 
-/// Sends a request to the host and waits for the answer to it.
-fn in_host<T: Send + 'static>(
+type Sending<'a> = &'a dyn Fn(Request) -> Result<(), VisitError>;
+type Lost<'a> = &'a dyn Fn() -> VisitError;
+
+/// Has `ask` send its request to the host of this thread.
+fn in_host<T>(
+    ask: impl FnOnce(Sending<'_>, Lost<'_>) -> Result<T, VisitError>,
+) -> Result<T, VisitError> {
+    let Some(job) = worker::current() else {
+        return Err(match core::try_current() {
+            Some(_) => VisitError::OwnThread,
+            None => VisitError::NoHost,
+        });
+    };
+    let lost = || {
+        let dropped = || Cancelled::new(CancelKind::Explicit).because("the call was dropped");
+        VisitError::Cancelled(job.link().cause().unwrap_or_else(dropped))
+    };
+    ask(&|request| job.link().ask(request).map_err(|_| lost()), &lost)
+}
+
+/// Has `send` take an async closure to another thread, which calls the request, polls what it returns, and
+/// so answers. Waits for the answer. For those who build other ways into a run.
+///
+/// The future runs in a frame of its own below the one that it is polled in. If the request, or what it
+/// returned, is dropped before there is an answer, the error is that of `lost`.
+///
+/// # Errors
+/// [`VisitError::Cancelled`] if the frame was cut off, [`VisitError::OwnThread`] in a thread in which a run is
+/// going on, and what `send` or `lost` say.
+///
+/// # Panics
+/// With the panic of `f`.
+#[track_caller]
+pub fn ask<F, T>(
+    f: F,
+    send: impl FnOnce(Request) -> Result<(), VisitError>,
+    lost: impl FnOnce() -> VisitError,
+) -> Result<T, VisitError>
+where
+    F: AsyncFnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let site = Location::caller();
+    let request = |answer| -> Request {
+        Box::new(move || {
+            let label = Label::of::<F>(FrameKind::Scope, site);
+            let future = async move { f().await };
+            let visit: Visit = Box::pin(Visiting {
+                framed: Framed::new(future),
+                frame: Frame::new(label),
+                answer,
+            });
+            Some(visit)
+        })
+    };
+    wait(request, send, lost)
+}
+
+/// As [`ask`], with a closure that is called by the request itself.
+///
+/// # Errors
+/// As there.
+///
+/// # Panics
+/// With the panic of `f`.
+pub fn ask_sync<F, T>(
+    f: F,
+    send: impl FnOnce(Request) -> Result<(), VisitError>,
+    lost: impl FnOnce() -> VisitError,
+) -> Result<T, VisitError>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let request = |answer: Answer<T>| -> Request {
+        Box::new(move || {
+            answer.give(catch_unwind(AssertUnwindSafe(f)).map(Ok));
+            None
+        })
+    };
+    wait(request, send, lost)
+}
+
+fn wait<T>(
     request: impl FnOnce(Answer<T>) -> Request,
+    send: impl FnOnce(Request) -> Result<(), VisitError>,
+    lost: impl FnOnce() -> VisitError,
 ) -> Result<T, VisitError> {
     if core::try_current().is_some() {
         return Err(VisitError::OwnThread);
     }
-    let job = worker::current().ok_or(VisitError::NoHost)?;
-    let (answer, answered) = answer();
-    // Refused, the request has been dropped, and with it the way for an answer.
-    drop(job.link().ask(request(answer)));
-    take(&answered).unwrap_or_else(|| {
-        let dropped = || Cancelled::new(CancelKind::Explicit).because("the call was dropped");
-        let cause = job.link().cause();
-        Err(VisitError::Cancelled(cause.unwrap_or_else(dropped)))
-    })
+    let (sender, answered) = sync_channel(1);
+    send(request(Answer(sender)))?;
+    match answered.recv() {
+        Ok(Ok(outcome)) => outcome.map_err(VisitError::Cancelled),
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(_) => Err(lost()),
+    }
 }
 
 type Payload = Box<dyn Any + Send>;
@@ -160,11 +224,6 @@ type Outcome<T> = Result<Result<T, Cancelled>, Payload>;
 
 /// The way back: dropped without having been used, it says so.
 struct Answer<T>(SyncSender<Outcome<T>>);
-
-fn answer<T>() -> (Answer<T>, Receiver<Outcome<T>>) {
-    let (sender, receiver) = sync_channel(1);
-    (Answer(sender), receiver)
-}
 
 impl<T> Answer<T> {
     fn give(&self, outcome: Outcome<T>) {
@@ -174,18 +233,6 @@ impl<T> Answer<T> {
             drop(unsent);
         }
     }
-}
-
-/// Waits for the answer. `None`: there will be none.
-fn take<T>(answered: &Receiver<Outcome<T>>) -> Option<Result<T, VisitError>> {
-    match answered.recv().ok()? {
-        Ok(outcome) => Some(outcome.map_err(VisitError::Cancelled)),
-        Err(payload) => resume_unwind(payload),
-    }
-}
-
-fn call<T>(f: impl FnOnce() -> T) -> Outcome<T> {
-    catch_unwind(AssertUnwindSafe(f)).map(Ok)
 }
 
 pin_project! {
