@@ -2,19 +2,19 @@
 
 mod support;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
 use nestling::from_thread::{self, VisitError};
 use nestling::{
-    Builder, CancelScope, RunHandle, checkpoint, fail_after, move_on_after, on_cancel, open_nursery,
-    run as plain_run, shield, sleep, sleep_forever, statistics, to_thread,
+    Builder, CancelScope, RunHandle, checkpoint, fail_after, move_on_after, on_cancel,
+    open_nursery, run as plain_run, shield, sleep, sleep_forever, statistics, to_thread,
 };
 
 use support::{
@@ -91,8 +91,7 @@ fn a_panic_goes_through_the_thread_to_its_caller() {
     let _leaks = LeakCheck::begin();
     let payload = catch(|| {
         plain_run(to_thread::run_sync(|| {
-            from_thread::run_sync(|| resume_unwind(Box::new("all the way")))
-                .map(|()| ())
+            from_thread::run_sync(|| resume_unwind(Box::new("all the way"))).map(|()| ())
         }))
     });
     assert_eq!(payload.downcast_ref(), Some(&"all the way"));
@@ -158,9 +157,8 @@ fn the_runs_own_thread_is_refused_instead_of_waiting_for_itself() {
             assert!(!error.is_cancelled());
         }
         // From inside a visit too.
-        let visited = to_thread::run_sync(|| {
-            from_thread::run_sync(|| from_thread::run_sync(|| ()))
-        });
+        let visited =
+            to_thread::run_sync(|| from_thread::run_sync(|| from_thread::run_sync(|| ())));
         assert_eq!(visited.await.unwrap(), Ok(Err(VisitError::OwnThread)));
     });
 }
@@ -540,12 +538,36 @@ fn a_visit_may_cancel_the_task_that_it_is_in() {
                     canceller.cancel();
                     sleep_forever().await;
                 });
-                (visit.unwrap_err().is_cancelled(), to_thread::check_cancelled().is_err())
+                (
+                    visit.unwrap_err().is_cancelled(),
+                    to_thread::check_cancelled().is_err(),
+                )
             });
             assert_eq!(seen.await.unwrap(), (true, true));
             checkpoint().await;
         });
         assert!(cut.await.is_err());
+    });
+}
+
+#[test]
+fn a_thread_sees_at_once_what_its_visit_cancelled() {
+    thread_local! {
+        static SCOPE: RefCell<Option<CancelScope>> = const { RefCell::new(None) };
+    }
+    fn cancel() {
+        let scope = SCOPE.take().unwrap();
+        scope.cancel_because("by a visit");
+    }
+    run(async {
+        let scope = CancelScope::new();
+        SCOPE.set(Some(scope.clone()));
+        let call = to_thread::run_sync(|| {
+            from_thread::run_sync(cancel).unwrap();
+            to_thread::check_cancelled()
+        });
+        let seen = scope.run(call).await.unwrap().unwrap();
+        assert_eq!(seen.unwrap_err().reason(), Some("by a visit"));
     });
 }
 

@@ -10,9 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use nestling::from_thread::{VisitError, portal};
-use nestling::{
-    CancelScope, checkpoint, on_cancel, open_nursery, sleep, sleep_forever, to_thread,
-};
+use nestling::{CancelScope, checkpoint, on_cancel, open_nursery, sleep, sleep_forever, to_thread};
 
 use support::{LeakCheck, boom, catch, leaves_of, on_drop, poll_once, run, settle, times, until};
 
@@ -60,7 +58,9 @@ fn what_several_threads_send_runs_side_by_side() {
         open_nursery(async |nursery| nursery.start_soon(service))
             .await
             .unwrap();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         drop(sender);
         let mut values: Vec<usize> = receiver.iter().map(Result::unwrap).collect();
         values.sort_unstable();
@@ -81,7 +81,10 @@ fn panics_come_back_to_the_sender_and_harm_nobody_else() {
                 })
             });
             let value = portal.run_sync(|| 3);
-            ([sync, future].map(|payload| *payload.downcast::<u8>().unwrap()), value)
+            (
+                [sync, future].map(|payload| *payload.downcast::<u8>().unwrap()),
+                value,
+            )
         });
         open_nursery(async |nursery| nursery.start_soon(service))
             .await

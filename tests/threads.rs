@@ -396,7 +396,11 @@ fn an_abandoned_call_is_cut_off_at_once_and_keeps_its_permit() {
         assert_eq!(statistics().threads, 0, "nobody waits for it");
         assert_eq!(limiter.statistics().working, 1);
         let second = to_thread::with().limiter(&limiter).run_sync(|| ());
-        assert!(move_on_after(Duration::from_millis(1), second).await.is_none());
+        assert!(
+            move_on_after(Duration::from_millis(1), second)
+                .await
+                .is_none()
+        );
         gate.open();
         let seen: Result<(), Cancelled> = told.recv().unwrap();
         assert_eq!(seen.unwrap_err().reason(), Some("no time"));

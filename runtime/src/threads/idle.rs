@@ -122,7 +122,10 @@ impl<J> Idle<J> {
     /// Takes the seat from the stack; `false`: somebody else has, and is about to fill it.
     fn leave(&self, seat: &Arc<Seat<J>>) -> bool {
         self.with(|state| {
-            let at = state.seats.iter().position(|other| Arc::ptr_eq(other, seat));
+            let at = state
+                .seats
+                .iter()
+                .position(|other| Arc::ptr_eq(other, seat));
             at.map(|at| state.seats.remove(at)).is_some()
         })
     }

@@ -93,8 +93,7 @@ impl Limiter {
 
     fn try_take(&self) -> bool {
         let shared = &*self.shared;
-        let is_free =
-            shared.taken.get() < shared.total.get() && shared.waiting.borrow().is_empty();
+        let is_free = shared.taken.get() < shared.total.get() && shared.waiting.borrow().is_empty();
         if is_free {
             shared.taken.set(shared.taken.get() + 1);
         }

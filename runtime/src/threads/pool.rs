@@ -80,7 +80,10 @@ impl Pool {
     /// As there.
     #[track_caller]
     #[must_use = "futures do nothing unless awaited"]
-    pub fn run_sync<F, T>(&self, f: F) -> impl Future<Output = Result<T, SpawnError>> + use<'_, F, T>
+    pub fn run_sync<F, T>(
+        &self,
+        f: F,
+    ) -> impl Future<Output = Result<T, SpawnError>> + use<'_, F, T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,

@@ -4,19 +4,23 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::error::VisitError;
-use super::job::report;
+use super::job::{Work, report};
 use super::link::{Request, Visit};
 use super::worker;
 use crate::cancelled::{CancelKind, Cancelled};
+use crate::checkpoint::is_cancelled;
 use crate::core;
 use crate::frame::Frame;
 use crate::framed::{Framed, Step};
+use crate::frames;
 use crate::handle::RunHandle;
 use crate::label::{FrameKind, Label};
 
@@ -56,7 +60,8 @@ where
     F: AsyncFnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    in_host(|send, lost| ask(f, send, lost))
+    let site = Location::caller();
+    in_host(|job, send, lost| wait(visiting(f, site), Some(job), send, lost))
 }
 
 /// Has the task that waits for this thread call `f`, and waits for its value.
@@ -84,7 +89,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    in_host(|send, lost| ask_sync(f, send, lost))
+    in_host(|job, send, lost| wait(calling(f), Some(job), send, lost))
 }
 
 /// Has a run call `f`, from a thread that need not work for any of its tasks, and waits for its value.
@@ -122,9 +127,9 @@ where
 type Sending<'a> = &'a dyn Fn(Request) -> Result<(), VisitError>;
 type Lost<'a> = &'a dyn Fn() -> VisitError;
 
-/// Has `ask` send its request to the host of this thread.
+/// Has `wait` send its request to the host of this thread.
 fn in_host<T>(
-    ask: impl FnOnce(Sending<'_>, Lost<'_>) -> Result<T, VisitError>,
+    wait: impl FnOnce(Arc<dyn Work>, Sending<'_>, Lost<'_>) -> Result<T, VisitError>,
 ) -> Result<T, VisitError> {
     let Some(job) = worker::current() else {
         return Err(match core::try_current() {
@@ -136,7 +141,8 @@ fn in_host<T>(
         let dropped = || Cancelled::new(CancelKind::Explicit).because("the call was dropped");
         VisitError::Cancelled(job.link().cause().unwrap_or_else(dropped))
     };
-    ask(&|request| job.link().ask(request).map_err(|_| lost()), &lost)
+    let send = |request| job.link().ask(request).map_err(|_| lost());
+    wait(Arc::clone(&job), &send, &lost)
 }
 
 /// Has `send` take an async closure to another thread, which calls the request, polls what it returns, and
@@ -161,20 +167,7 @@ where
     F: AsyncFnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let site = Location::caller();
-    let request = |answer| -> Request {
-        Box::new(move || {
-            let label = Label::of::<F>(FrameKind::Scope, site);
-            let future = async move { f().await };
-            let visit: Visit = Box::pin(Visiting {
-                framed: Framed::new(future),
-                frame: Frame::new(label),
-                answer,
-            });
-            Some(visit)
-        })
-    };
-    wait(request, send, lost)
+    wait(visiting(f, Location::caller()), None, send, lost)
 }
 
 /// As [`ask`], with a closure that is called by the request itself.
@@ -193,17 +186,44 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let request = |answer: Answer<T>| -> Request {
+    wait(calling(f), None, send, lost)
+}
+
+fn visiting<F, T>(f: F, site: &'static Location<'static>) -> impl FnOnce(Answer<T>) -> Request
+where
+    F: AsyncFnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    move |answer| {
+        Box::new(move || {
+            let label = Label::of::<F>(FrameKind::Scope, site);
+            let future = async move { f().await };
+            let visit: Visit = Box::pin(Visiting {
+                framed: Framed::new(future),
+                frame: Frame::new(label),
+                answer,
+            });
+            Some(visit)
+        })
+    }
+}
+
+fn calling<F, T>(f: F) -> impl FnOnce(Answer<T>) -> Request
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    move |answer| {
         Box::new(move || {
             answer.give(catch_unwind(AssertUnwindSafe(f)).map(Ok));
             None
         })
-    };
-    wait(request, send, lost)
+    }
 }
 
 fn wait<T>(
     request: impl FnOnce(Answer<T>) -> Request,
+    job: Option<Arc<dyn Work>>,
     send: impl FnOnce(Request) -> Result<(), VisitError>,
     lost: impl FnOnce() -> VisitError,
 ) -> Result<T, VisitError> {
@@ -211,7 +231,7 @@ fn wait<T>(
         return Err(VisitError::OwnThread);
     }
     let (sender, answered) = sync_channel(1);
-    send(request(Answer(sender)))?;
+    send(request(Answer { sender, job }))?;
     match answered.recv() {
         Ok(Ok(outcome)) => outcome.map_err(VisitError::Cancelled),
         Ok(Err(payload)) => resume_unwind(payload),
@@ -223,12 +243,23 @@ type Payload = Box<dyn Any + Send>;
 type Outcome<T> = Result<Result<T, Cancelled>, Payload>;
 
 /// The way back: dropped without having been used, it says so.
-struct Answer<T>(SyncSender<Outcome<T>>);
+struct Answer<T> {
+    sender: SyncSender<Outcome<T>>,
+    /// What the thread works at, for a task that waits for it.
+    job: Option<Arc<dyn Work>>,
+}
 
 impl<T> Answer<T> {
     fn give(&self, outcome: Outcome<T>) {
+        if let (Some(job), true) = (&self.job, is_cancelled()) {
+            // Told before the thread goes on, so that it finds the task cancelled if the visit did that.
+            let cause = frames::current().and_then(frames::effective_cause);
+            if let Some(cause) = cause {
+                job.link().cancel(Rc::unwrap_or_clone(cause));
+            }
+        }
         // The thread waits for one answer, so there is room for it and somebody to take it.
-        if let Err(unsent) = self.0.try_send(outcome) {
+        if let Err(unsent) = self.sender.try_send(outcome) {
             debug_assert!(false, "a thread was answered twice");
             drop(unsent);
         }
