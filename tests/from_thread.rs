@@ -91,7 +91,7 @@ fn a_panic_goes_through_the_thread_to_its_caller() {
     let _leaks = LeakCheck::begin();
     let payload = catch(|| {
         plain_run(to_thread::run_sync(|| {
-            from_thread::run_sync(|| resume_unwind(Box::new("all the way"))).map(|()| ())
+            from_thread::run_sync::<_, ()>(|| resume_unwind(Box::new("all the way")))
         }))
     });
     assert_eq!(payload.downcast_ref(), Some(&"all the way"));
