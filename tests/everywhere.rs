@@ -6,6 +6,8 @@ mod io;
 mod nurseries;
 #[path = "everywhere/probe.rs"]
 mod probe;
+#[path = "everywhere/threads.rs"]
+mod threads;
 
 mod support;
 

@@ -10,7 +10,7 @@ Nestling side by side with other runtimes.
     cargo run --release --manifest-path benches/Cargo.toml -- [OPTIONS]
 
     --quick             fewer cases, rounds and requests: a first look
-    --only WORK         one work only (echo, spawn); may be repeated
+    --only WORK         one work only (echo, spawn, threads, timeout); may be repeated
     --peers A,B,..      these peers only, besides each work's baseline
     --rounds N          rounds for each case (each peer runs once a round)
     --requests N        echo: measured requests for each run

@@ -32,6 +32,7 @@ fn each_prints_what_its_source_promises() {
         "cleanup",
         "shield",
         "who_cancelled",
+        "threads",
     ];
     for name in names {
         let output = Program::start(name, &[]).end();

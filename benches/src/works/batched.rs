@@ -22,6 +22,8 @@ pub(super) struct Batched {
     /// What one operation is called.
     pub(super) unit: &'static str,
     pub(super) baseline: &'static str,
+    /// How many batches a program runs, if it is to be quick and if not.
+    pub(super) batches: [u64; 2],
     pub(super) cases: &'static [Case],
 }
 
@@ -57,7 +59,7 @@ impl Batched {
             .copied()
             .filter(|peer| *peer == self.baseline || options.wants_peer(peer));
         let peers: Vec<&str> = wanted.collect();
-        let batches = if options.quick { 300 } else { 1000 };
+        let batches = self.batches[usize::from(!options.quick)];
         let program = |peer: &str| binaries.path(self.program, peer);
         let all = rounds::run(options, &peers, |peer| {
             measure(case, Command::new(program(peer)), batches)

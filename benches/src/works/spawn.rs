@@ -13,6 +13,7 @@ const SPAWN: Batched = Batched {
     title: "spawn and join children",
     unit: "child",
     baseline: BASELINE,
+    batches: [300, 1000],
     cases: &[
         Case {
             shape: "plain",

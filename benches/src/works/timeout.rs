@@ -11,6 +11,7 @@ const TIMEOUT: Batched = Batched {
     title: "timeout around one wake-up",
     unit: "timeout",
     baseline: "tokio",
+    batches: [300, 1000],
     cases: &[Case {
         shape: "plain",
         peers: &["tokio", "nestling", "smol"],
