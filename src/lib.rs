@@ -60,7 +60,7 @@ pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
     Sleep, SleepForever, Statistics, SystemClock, TaskTree, checkpoint, current_time, interval, io,
     is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics, task_tree,
-    waits_for,
+    waits_for, waits_for_outside,
 };
 
 /// The way back from threads into a run: [`run`](from_thread::run) and
@@ -74,8 +74,8 @@ pub mod from_thread {
 
 /// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet.
 pub mod testing {
-    pub use nestling_runtime::testing::*;
     pub use nestling_net::testing::*;
+    pub use nestling_runtime::testing::*;
 }
 
 /// Chapters for readers, to be read in any order.

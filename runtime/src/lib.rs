@@ -59,4 +59,4 @@ pub use time::{
 };
 pub use timer::Timer;
 pub use tree::{TaskTree, task_tree};
-pub use waits::waits_for;
+pub use waits::{waits_for, waits_for_outside};
