@@ -56,6 +56,11 @@ pub use nestling_runtime::{
     is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
 };
 
+/// Help for tests.
+pub mod testing {
+    pub use nestling_net::testing::net;
+}
+
 /// Chapters for readers, to be read in any order.
 pub mod guide {
     #[doc = include_str!("../docs/cancellation.md")]

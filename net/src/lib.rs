@@ -51,6 +51,7 @@ mod stream;
 mod system;
 mod tcp_listener;
 mod tcp_stream;
+pub mod testing;
 mod turn;
 
 pub use accept_error::AcceptErrorKind;

@@ -1,0 +1,3 @@
+//! Help for tests.
+
+pub mod net;
