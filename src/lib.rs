@@ -52,13 +52,16 @@ pub use nestling_nursery::{
 pub use nestling_runtime::signal;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
-    Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
-    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
+    Sleep, SleepForever, Statistics, SystemClock, TaskTree, checkpoint, current_time, interval, io,
+    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics, task_tree,
+    waits_for,
 };
 
-/// Help for tests.
+/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet, a
+/// network in memory.
 pub mod testing {
     pub use nestling_net::testing::net;
+    pub use nestling_runtime::testing::*;
 }
 
 /// Chapters for readers, to be read in any order.

@@ -15,7 +15,9 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use nestling_runtime::{CancelKind, Cancelled, Frame, FrameKind, FrameRef, Label, is_cancelled};
+use nestling_runtime::{
+    CancelKind, Cancelled, Frame, FrameKind, FrameRef, Label, is_cancelled, waits_for,
+};
 
 use crate::child::Plan;
 use crate::error::StartError;
@@ -185,6 +187,7 @@ impl<V> Caller<'_, V> {
         }
         let old = self.starting.caller.replace(Some(cx.waker().clone()));
         drop(old);
+        waits_for(|| format!("{:?} to be ready", self.label));
         Poll::Pending
     }
 

@@ -3,8 +3,11 @@
 //! These are plain cells without a destructor, so a checkpoint is a thread-local read and a branch.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+use crate::rng::Rng;
 
 /// How many checkpoints one poll of one task may pass before it has to yield. tokio's figure too.
 pub(crate) const BUDGET: u32 = 128;
@@ -25,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) polls: Cell<u32>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
+    /// The generator that orders the ready tasks of a seeded run; 0 in the others.
+    pub(crate) shuffle: Cell<u64>,
     /// What tasks wait for is to be noted.
     pub(crate) watched: Cell<bool>,
     thread: Cell<u64>,
@@ -39,6 +44,7 @@ thread_local! {
             epoch: Cell::new(0),
             polls: Cell::new(0),
             turn: Cell::new(None),
+            shuffle: Cell::new(0),
             watched: Cell::new(false),
             thread: Cell::new(0),
         }
@@ -66,4 +72,19 @@ pub(crate) fn thread_id() -> u64 {
         context.thread.set(id);
         id
     })
+}
+
+/// Shuffles the first `count` of `items` if the run is seeded.
+#[inline]
+pub(crate) fn shuffle<T>(items: &mut VecDeque<T>, count: usize) {
+    with(|context| {
+        if context.shuffle.get() == 0 || count < 2 {
+            return;
+        }
+        let mut rng = Rng::resume(context.shuffle.get());
+        for last in (1..count).rev() {
+            items.swap(last, rng.below_usize(last + 1));
+        }
+        context.shuffle.set(rng.state());
+    });
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::context;
 use crate::frames;
+use crate::idlers::Idlers;
 use crate::inbox::Inbox;
 use crate::reactor::Reactor;
 use crate::timers::{Action, Timers};
@@ -24,6 +25,11 @@ pub(crate) struct Core {
     epoch: Instant,
     /// Kept between turns so that waiting allocates nothing.
     wakers: Cell<Vec<Waker>>,
+    pub(crate) idlers: Idlers,
+    /// Threads that work for the run, which waits for what they do.
+    pub(crate) busy: Cell<usize>,
+    /// Whoever may do something to the run from outside has a clone.
+    pub(crate) outside: Arc<()>,
 }
 
 thread_local! {
@@ -109,6 +115,9 @@ impl Core {
             epoch: clock.now(),
             clock,
             wakers: Cell::default(),
+            idlers: Idlers::default(),
+            busy: Cell::new(0),
+            outside: Arc::default(),
         })
     }
 
@@ -160,6 +169,24 @@ impl Core {
             return self.poll_io();
         }
         self.wait_io(timeout)
+    }
+
+    /// As `sleep`, for at most `timeout` of real time, whatever the clock says.
+    pub(crate) fn sleep_for(&self, timeout: Option<Duration>) -> io::Result<()> {
+        if !self.inbox.fall_asleep() {
+            return self.poll_io();
+        }
+        self.wait_io(timeout)
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The next moment for which a timer is armed, as far as the clock can tell it.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let at = self.with_timers(|timers| timers.next_deadline())?;
+        self.epoch.checked_add(Duration::from_nanos(at))
     }
 
     fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {

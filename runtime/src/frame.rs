@@ -11,6 +11,7 @@ use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::frames::{self, FrameId};
 use crate::label::Label;
+use crate::waits;
 
 /// One node of this thread's tree of frames, taken out of it on drop.
 pub struct Frame {
@@ -69,11 +70,16 @@ impl Frame {
     }
 
     fn enter_as(&self, cancelled: bool) -> Entered<'_> {
-        context::with(|context| Entered {
-            frame: self,
-            outer: context.frame.replace(self.id.index),
-            outer_cancelled: context.cancelled.replace(cancelled),
-            epoch: context.epoch.get(),
+        context::with(|context| {
+            if context.watched.get() {
+                waits::begin_poll(self.id);
+            }
+            Entered {
+                frame: self,
+                outer: context.frame.replace(self.id.index),
+                outer_cancelled: context.cancelled.replace(cancelled),
+                epoch: context.epoch.get(),
+            }
         })
     }
 

@@ -97,6 +97,10 @@ impl<F: Future> Framed<F> {
     ) -> Poll<Step<F::Output>> {
         let _budget = Budget::full();
         let entered = frame.enter_in_place();
+        if waits::is_watched() {
+            let counted = waits::counted(frame.id(), cx.waker());
+            return self.poll_entered(&entered, &mut Context::from_waker(&counted));
+        }
         self.poll_entered(&entered, cx)
     }
 
@@ -118,9 +122,6 @@ impl<F: Future> Framed<F> {
         let cancelled_before = entered.is_cancelled();
         if cancelled_before {
             frames::begin_cancelled_poll(entered.frame().id());
-        }
-        if waits::is_watched() {
-            waits::begin_poll(entered.frame().id());
         }
         let step = match future.poll(cx) {
             Poll::Ready(value) => Step::Done(value),

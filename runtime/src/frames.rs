@@ -106,18 +106,33 @@ pub(crate) fn insert(label: Label) -> FrameId {
 pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
     with(|frames| {
         let id = frames.insert(label);
-        if !frames.is_live(parent) {
-            return id;
+        if frames.is_live(parent) {
+            let effective = frames.link(id.index, parent.index);
+            frames.node(id.index).effective = effective;
         }
-        frames.link(id.index, parent.index);
-        let effective = frames.node(parent.index).effective;
-        frames.node(id.index).effective = effective;
         id
     })
 }
 
 /// Takes the frame out of the tree; its child frames are handed over to the one around it.
 pub(crate) fn remove(id: FrameId) {
+    // A leaf that holds nobody, which most frames are in the end.
+    let leaf = with(|frames| {
+        let node = frames.node_of(id)?;
+        if node.guest || node.first_child != NO_FRAME || waits::is_watched() {
+            return None;
+        }
+        frames.unlink(id.index);
+        Some(frames.vacate(id.index))
+    });
+    match leaf {
+        Some(contents) => drop(contents),
+        None => remove_any(id),
+    }
+}
+
+#[cold]
+fn remove_any(id: FrameId) {
     let removed = with(|frames| {
         if !frames.is_live(id) {
             return None;
@@ -166,8 +181,7 @@ pub(crate) fn arrive(id: FrameId) -> bool {
         }
         if is_alone {
             // Most frames come here once: there is nothing to refresh but the frame itself.
-            frames.link(id.index, parent);
-            let from_outside = frames.node(parent).effective;
+            let from_outside = frames.link(id.index, parent);
             let node = frames.node(id.index);
             node.effective = node.cause.is_some() || (from_outside && !node.shield);
             return Some(node.effective);
@@ -294,6 +308,53 @@ pub(crate) fn current() -> Option<FrameId> {
     (index != NO_FRAME).then(|| with(|frames| frames.id(index)))
 }
 
+/// The outermost frame around this one.
+pub(crate) fn root(id: FrameId) -> FrameId {
+    nearest(id, |frame| {
+        with(|frames| frames.node(frame.index).parent == NO_FRAME)
+    })
+    .unwrap_or(id)
+}
+
+/// The frame itself or the nearest around it of which `is_it` is true.
+pub(crate) fn nearest(id: FrameId, is_it: impl Fn(FrameId) -> bool) -> Option<FrameId> {
+    let mut at = Some(id).filter(|&id| is_live(id));
+    while let Some(frame) = at {
+        if is_it(frame) {
+            return at;
+        }
+        at = with(|frames| {
+            let parent = frames.node(frame.index).parent;
+            (parent != NO_FRAME).then(|| frames.id(parent))
+        });
+    }
+    None
+}
+
+/// The child frames, the last made first.
+pub(crate) fn children(id: FrameId) -> Vec<FrameId> {
+    if !is_live(id) {
+        return Vec::new();
+    }
+    with(|frames| {
+        let mut children = Vec::new();
+        let mut at = frames.node(id.index).first_child;
+        while at != NO_FRAME {
+            children.push(frames.id(at));
+            at = frames.node(at).next;
+        }
+        children
+    })
+}
+
+/// How many frames keep a waker with this data.
+pub(crate) fn count_wakers(data: *const ()) -> usize {
+    with(|frames| {
+        let wakers = frames.nodes.iter().filter_map(|node| node.waker.as_ref());
+        wakers.filter(|waker| waker.data() == data).count()
+    })
+}
+
 fn is_live(id: FrameId) -> bool {
     with(|frames| frames.is_live(id))
 }
@@ -403,19 +464,7 @@ pub(crate) fn label(id: FrameId) -> Option<Label> {
 
 /// Wakes every child frame, the first made first.
 pub(crate) fn wake_children(id: FrameId) {
-    if !is_live(id) {
-        return;
-    }
-    let children = with(|frames| {
-        let mut children = Vec::new();
-        let mut at = frames.node(id.index).first_child;
-        while at != NO_FRAME {
-            children.push(frames.id(at));
-            at = frames.node(at).next;
-        }
-        children
-    });
-    wake_all(&children);
+    wake_all(&children(id));
 }
 
 pub(crate) fn set_deadline(id: FrameId, deadline: Option<Instant>) {
@@ -505,8 +554,5 @@ pub(crate) fn task_label(index: u32) -> Option<Label> {
 
 /// How many frames live on this thread.
 pub(crate) fn count() -> usize {
-    FRAMES.with(|frames| {
-        let frames = frames.borrow();
-        frames.nodes.len() - frames.free.len()
-    })
+    with(|frames| frames.live())
 }

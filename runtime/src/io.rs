@@ -9,6 +9,7 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
+use std::any::type_name;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use polling::AsSource;
 use crate::checkpoint::poll_proceed;
 use crate::core::{self, Core};
 use crate::reactor::{Key, Reactor};
+use crate::waits::waits_for;
 
 pub use crate::reactor::{Direction, IoStatistics};
 pub use error::{BusyResource, RegisterError, WrongRun};
@@ -205,6 +207,13 @@ impl<T: AsSource> Io<T> {
         self.reactor().drained(self.key, direction);
     }
 
+    fn say(&self, direction: Direction) {
+        waits_for(|| match direction {
+            Direction::Read => format!("a `{}` to have something to read", type_name::<T>()),
+            Direction::Write => format!("a `{}` to have room to write", type_name::<T>()),
+        });
+    }
+
     fn reactor(&self) -> &Reactor {
         &self.core.reactor
     }
@@ -223,6 +232,7 @@ impl<T: AsSource> Io<T> {
         // `op` may have let a future wait here.
         self.enter(direction, false)?;
         self.park(cx, direction, false)?;
+        self.say(direction);
         Poll::Pending
     }
 

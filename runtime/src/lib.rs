@@ -10,32 +10,39 @@ mod checkpoint;
 mod clock;
 mod context;
 mod core;
+mod deadlock;
 mod frame;
 mod framed;
 mod frames;
 mod handle;
 mod handshake;
+mod idlers;
 mod inbox;
 pub mod io;
 mod label;
 mod main_waker;
 mod prim;
+mod quiet;
 mod reactor;
 mod remote;
+mod rng;
 mod run;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
 mod task;
+pub mod testing;
 mod time;
 mod timer;
 mod timers;
+mod tree;
 mod waits;
 
 pub use cancelled::{CancelKind, Cancelled};
 pub use canceller::Canceller;
 pub use checkpoint::{Checkpoint, checkpoint, is_cancelled, poll_proceed};
 pub use clock::{Clock, SystemClock};
+pub use deadlock::Deadlock;
 pub use frame::{Entered, Frame, FrameRef, current_task, effective_deadline};
 pub use framed::{Framed, Step};
 pub use handle::{RunFinished, RunHandle};
@@ -48,4 +55,5 @@ pub use time::{
     sleep_until, try_current_time,
 };
 pub use timer::Timer;
+pub use tree::{TaskTree, task_tree};
 pub use waits::waits_for;

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::core::{self, Core};
 use crate::frame::Frame;
 use crate::timers::{Action, TimerKey};
+use crate::waits::waits_for;
 
 /// Cancels a frame, or wakes a task, at a moment of the run's clock; dropped, it does nothing.
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl Timer {
                     return Poll::Ready(());
                 }
                 armed.set_waker(cx);
+                say(&core, deadline);
                 return Poll::Pending;
             }
             // It was armed in a run that is over; this one knows nothing of it.
@@ -76,6 +78,7 @@ impl Timer {
             return Poll::Ready(());
         }
         let waker = cx.waker().clone();
+        say(&core, deadline);
         *timer = Some(Timer::arm(core, deadline, Action::Wake(waker)));
         Poll::Pending
     }
@@ -105,4 +108,11 @@ impl Drop for Timer {
         let action = self.core.with_timers(|timers| timers.remove(self.key));
         drop(action);
     }
+}
+
+fn say(core: &Core, deadline: Instant) {
+    waits_for(|| {
+        let at = Duration::from_nanos(core.nanos(deadline));
+        format!("its time, {at:?} into the run")
+    });
 }

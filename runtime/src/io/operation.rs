@@ -102,6 +102,7 @@ where
             return Poll::Ready(result);
         }
         wait.park(cx)?;
+        wait.io.say(wait.direction);
         Poll::Pending
     }
 }
@@ -147,6 +148,7 @@ impl<T: AsSource> Future for Readiness<'_, T> {
             return Poll::Ready(Ok(()));
         }
         wait.park(cx)?;
+        wait.io.say(wait.direction);
         *asked = true;
         Poll::Pending
     }

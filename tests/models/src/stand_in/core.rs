@@ -8,6 +8,7 @@ use crate::inbox::Inbox;
 
 pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) outside: Arc<()>,
 }
 
 loom::thread_local! {
@@ -17,6 +18,7 @@ loom::thread_local! {
 pub(crate) fn install(inbox: &Arc<Inbox>) {
     let core = Rc::new(Core {
         inbox: Arc::clone(inbox),
+        outside: Arc::default(),
     });
     CURRENT.with(|current| *current.borrow_mut() = Some(core));
 }

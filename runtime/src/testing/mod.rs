@@ -1,0 +1,15 @@
+//! What makes tests of concurrent code repeat: virtual time, seeds, waiting for quiet, order.
+//!
+//! Programs use `nestling::testing`, which has this and what nurseries and the network add.
+
+mod assertions;
+mod mock_clock;
+mod quiet;
+mod sequencer;
+
+pub use crate::deadlock::Deadlock;
+pub use crate::rng::Rng;
+pub use assertions::{AssertCheckpoints, assert_checkpoints, assert_no_checkpoints};
+pub use mock_clock::MockClock;
+pub use quiet::{WaitAllTasksBlocked, wait_all_tasks_blocked};
+pub use sequencer::{Sequencer, Turn};
