@@ -47,7 +47,7 @@ fn a_host_may_refuse_for_a_while() {
             one,
             other,
             ..
-        } = pair().await;
+        } = &pair().await;
         server.refuse_connections(true);
         assert!(
             client
@@ -88,7 +88,7 @@ fn a_call_into_a_partition_is_repeated_and_gets_through_when_it_has_healed() {
             client,
             server,
             ..
-        } = pair().await;
+        } = &pair().await;
         net.partition(&client, &server);
         let start = current_time();
         open_nursery(async |nursery| {
@@ -99,7 +99,7 @@ fn a_call_into_a_partition_is_repeated_and_gets_through_when_it_has_healed() {
             });
             sleep(5 * SECOND).await;
             net.heal(&client, &server);
-            ok()
+            ok(())
         })
         .await
         .unwrap();
@@ -114,7 +114,7 @@ fn a_call_that_nobody_answers_times_out() {
             client,
             server,
             ..
-        } = pair().await;
+        } = &pair().await;
         server.unplug();
         let (result, time) = timed(client.connect("server:80")).await;
         assert_broken(result, ErrorKind::TimedOut);
@@ -148,13 +148,10 @@ fn an_answer_that_cannot_come_back_is_waited_for() {
                 assert_eq!(current_time() - start, 5 * SECOND + MILLI);
             });
             sleep(4 * SECOND).await;
-            assert!(
-                poll_once(listener.accept()).await.is_pending(),
-                "it is not complete"
-            );
+            assert!(waits(listener.accept()).await, "it is not complete");
             sleep(SECOND).await;
             net.heal(&server, &client);
-            ok()
+            ok(())
         })
         .await
         .unwrap();
@@ -180,7 +177,7 @@ fn a_full_backlog_lets_callers_wait() {
             });
             sleep(2 * SECOND).await;
             listener.accept().await.unwrap();
-            ok()
+            ok(())
         })
         .await
         .unwrap();
@@ -242,7 +239,7 @@ fn a_second_acceptor_is_told_that_there_is_one() {
             settle().await;
             assert!(listener.accept().await.unwrap_err().is_busy());
             nursery.cancel();
-            ok()
+            ok(())
         })
         .await
         .unwrap();

@@ -100,7 +100,7 @@ fn a_reset_wakes_the_reader_and_the_writer() {
                     true => net.connections()[0].reset(),
                     false => other.reset(),
                 }
-                ok()
+                ok(())
             })
             .await
             .unwrap();
@@ -121,7 +121,7 @@ fn a_reset_by_hand_wakes_this_sides_own_tasks() {
             settle().await;
             one.reset();
             one.reset();
-            ok()
+            ok(())
         })
         .await
         .unwrap();
@@ -190,7 +190,7 @@ fn misuse_is_told_as_by_sockets() {
             assert!(one.write_all(b"abc").await.unwrap_err().is_busy());
             assert!(one.send_eof().await.unwrap_err().is_busy());
             nursery.cancel();
-            ok()
+            ok(())
         })
         .await
         .unwrap();

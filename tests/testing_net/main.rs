@@ -14,14 +14,28 @@ use std::future::Future;
 use std::time::Duration;
 
 use nestling::net::Error;
+use nestling::testing::MockClock;
 use nestling::testing::net::{
     Builder, Faults, Host, Link, VirtualListener, VirtualNet, VirtualStream,
 };
 use nestling::{BoxError, current_time, move_on_after, ok, open_nursery, sleep};
-use support::{poll_once, run_virtual, settle, times};
+use support::{run_with, settle, times};
 
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Runs `main` in virtual time, and checks that it leaves nothing behind.
+#[track_caller]
+fn run_virtual<F: Future>(main: F) -> F::Output {
+    run_with(nestling::Builder::new().clock(MockClock::new()), main)
+}
+
+/// Whether `operation` would wait; it is dropped then.
+async fn waits<T>(operation: impl Future<Output = T>) -> bool {
+    support::poll_once(&mut Box::pin(operation))
+        .await
+        .is_pending()
+}
 
 /// A network of two hosts with a connection between them.
 struct Pair {

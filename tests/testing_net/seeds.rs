@@ -120,7 +120,7 @@ fn everything_shows_its_state() {
             listener,
             one,
             ..
-        } = pair().await;
+        } = &pair().await;
         one.write_all(b"abc").await.unwrap();
         sleep(SECOND).await;
         for (shown, part) in [

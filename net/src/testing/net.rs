@@ -57,7 +57,6 @@ mod connection;
 mod faults;
 mod host;
 mod link;
-mod rng;
 mod shared;
 mod span;
 mod statistics;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::rng::Rng;
 use super::span::Span;
+use nestling_runtime::testing::Rng;
 
 /// Faults that strike by themselves for a while, at times and places that follow from the seed. Put to
 /// work by [`VirtualNet::inject`](super::VirtualNet::inject).

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::rng::Rng;
 use super::span::Span;
+use nestling_runtime::testing::Rng;
 
 /// The way between two hosts: how long it takes, how much goes through, and in what pieces. The same
 /// in both directions.
@@ -157,7 +157,7 @@ impl Link {
 
     /// By how much losses delay a packet, in nanoseconds.
     pub(super) fn draw_losses(&self, rng: &mut Rng) -> u64 {
-        let lost = (0..LOSSES_MAX).take_while(|_| rng.chance(self.loss));
+        let lost = (0..LOSSES_MAX).take_while(|_| chance(self.loss, rng));
         lost.map(|times| super::span::nanos(RETRANSMISSION * 2_u32.pow(times)))
             .sum()
     }
@@ -170,7 +170,7 @@ impl Link {
     pub(super) fn draw_piece(&self, bytes: usize, rng: &mut Rng) -> usize {
         match self.pieces {
             None => bytes,
-            Some((from, to)) => bytes.min(rng.within(from..=to) as usize),
+            Some((from, to)) => bytes.min(rng.range(from..to.saturating_add(1)) as usize),
         }
     }
 
@@ -192,4 +192,10 @@ impl Link {
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(rate);
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
+}
+
+/// Whether something happens that does so with `probability`.
+fn chance(probability: f64, rng: &mut Rng) -> bool {
+    // 53 bits are what a double holds. What never happens draws nothing.
+    probability > 0.0 && ((rng.next_u64() >> 11) as f64) < probability * (1_u64 << 53) as f64
 }

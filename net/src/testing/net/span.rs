@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::rng::Rng;
+use nestling_runtime::testing::Rng;
 
 /// How long something takes: a [`Duration`], or a range of them, from which the seed draws each
 /// time.
@@ -36,7 +36,7 @@ impl Span {
         if self.from == self.to {
             return nanos(self.from);
         }
-        rng.within(nanos(self.from)..=nanos(self.to))
+        rng.range(nanos(self.from)..nanos(self.to).saturating_add(1))
     }
 }
 

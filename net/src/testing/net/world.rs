@@ -27,9 +27,9 @@ pub(super) use places::{HostId, HostState};
 use super::builder::Settings;
 use super::faults::Fault;
 use super::link::Link;
-use super::rng::Rng;
 use super::statistics::Totals;
 use super::trace::{Entry, Place, Trace};
+use nestling_runtime::testing::Rng;
 
 #[derive(Debug)]
 pub(super) struct World {

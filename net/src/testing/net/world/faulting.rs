@@ -1,5 +1,7 @@
 //! Trouble made on purpose: by hand, and by plan.
 
+use nestling_runtime::testing::Rng;
+
 use super::conn::Fin;
 use super::{ConnId, EndId, EndState, Event, HostId, Side, World};
 use crate::testing::net::faults::{Fault, Faults};
@@ -139,9 +141,9 @@ impl World {
 
     pub(in crate::testing::net) fn inject(&mut self, faults: Faults) {
         let until = self.now.saturating_add(nanos(faults.during));
-        let mut rng = self.rng.fork();
+        let mut rng = Rng::new(self.rng.next_u64());
         for kind in faults.kinds {
-            let rng = rng.fork();
+            let rng = Rng::new(rng.next_u64());
             self.schedule_fault(Fault::Strike { kind, until, rng });
         }
     }
@@ -180,29 +182,29 @@ impl World {
             .now
             .saturating_add(kind.lasting.draw(&mut rng))
             .min(until);
-        let (first, second) = (rng.next(), rng.next());
-        let pick = |number: u64, count: usize| (number % count.max(1) as u64) as usize;
+        let mut places = Rng::new(rng.next_u64());
+        let mut pick = |count: usize| places.below(count as u64) as usize;
         match kind.what {
             What::Reset => {
                 let live: Vec<ConnId> = self.live().map(|(id, ..)| id).collect();
-                if let Some(&id) = live.get(pick(first, live.len())) {
+                if let Some(&id) = live.get(pick(live.len())) {
                     self.reset_both(id);
                 }
             }
             What::Partition if count >= 2 => {
-                let one = pick(first, count);
-                let other = (one + 1 + pick(second, count - 1)) % count;
+                let one = pick(count);
+                let other = (one + 1 + pick(count - 1)) % count;
                 self.cut(one, other);
                 self.cut(other, one);
                 self.schedule(end, Event::Fault(Fault::Heal(one, other)));
             }
             What::Unplug if count >= 1 => {
-                let host = pick(first, count);
+                let host = pick(count);
                 self.plug(host, false);
                 self.schedule(end, Event::Fault(Fault::PlugIn(host)));
             }
             What::Refuse if count >= 1 => {
-                let host = pick(first, count);
+                let host = pick(count);
                 self.refuse(host, true);
                 self.schedule(end, Event::Fault(Fault::Accept(host)));
             }
