@@ -69,7 +69,7 @@ fn survive(seed: u64) {
                     let host = net.host(&format!("client{number}"));
                     let done = &done;
                     clients.start_soon(async move {
-                        let data = echo_bytes(seed * 10 + number, 1_000);
+                        let data = echo_bytes(seed * 10 + number, 400);
                         // Until the faults are over, and once more.
                         let start = current_time();
                         while current_time() < start + duration {

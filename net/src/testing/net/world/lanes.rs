@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::conn::{Fin, Stall};
+use super::transfer::take;
 use super::{EndId, EndState, Event, HostId, Packet, Stage, World};
 use crate::testing::net::builder::Settings;
 use crate::testing::net::link::Link;
@@ -93,7 +94,8 @@ impl World {
             }
             let link = Self::link_of(&self.links, &self.settings, from, to);
             let count = link.draw_packet(count, &mut self.rng);
-            let bytes = lane.queued.drain(..count).collect();
+            let mut bytes = vec![0; count];
+            take(&mut lane.queued, &mut bytes);
             lane.window -= count;
             self.woken.extend(end.writer.take());
             self.push(sender, Packet::Data(bytes));

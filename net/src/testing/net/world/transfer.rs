@@ -1,5 +1,6 @@
 //! What streams and listeners ask for. `None` stands for "not yet", and then the waker has been kept.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::task::Waker;
@@ -34,9 +35,7 @@ impl World {
         }
         let link = Self::link_of(&self.links, &self.settings, there, here);
         let count = link.draw_piece(buffer.len().min(end.unread.len()), &mut self.rng);
-        for (to, from) in buffer.iter_mut().zip(end.unread.drain(..count)) {
-            *to = from;
-        }
+        take(&mut end.unread, &mut buffer[..count]);
         end.bytes_read += count as u64;
         end.room_owed += count;
         // As in TCP: not for each byte, or a slow reader would cause a flood of packets. The other
@@ -71,7 +70,7 @@ impl World {
         }
         let link = Self::link_of(&self.links, &self.settings, here, there);
         let count = link.draw_piece(bytes.len().min(room), &mut self.rng);
-        end.lane.queued.extend(bytes.iter().take(count));
+        end.lane.queued.extend(&bytes[..count]);
         end.bytes_written += count as u64;
         self.flush(id);
         Some(Ok(count))
@@ -158,4 +157,14 @@ impl World {
             .filter(|(_, conn)| conn.stage == Stage::Made && conn.is_live())
             .map(|(&id, conn)| (id, conn.end(Side::Client).host, conn.end(Side::Server).host))
     }
+}
+
+/// Fills `buffer` from a queue that has as many bytes at least.
+pub(super) fn take(queue: &mut VecDeque<u8>, buffer: &mut [u8]) {
+    let (front, back) = queue.as_slices();
+    let from_front = front.len().min(buffer.len());
+    let (head, tail) = buffer.split_at_mut(from_front);
+    head.copy_from_slice(&front[..head.len()]);
+    tail.copy_from_slice(&back[..tail.len()]);
+    queue.drain(..buffer.len());
 }
