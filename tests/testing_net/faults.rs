@@ -359,3 +359,37 @@ fn a_plan_without_pauses_is_one_with_short_ones() {
         sleep(2 * SECOND).await;
     });
 }
+
+#[test]
+fn what_a_crashed_host_had_not_got_through_is_gone() {
+    run_virtual(async {
+        let Pair {
+            net,
+            client,
+            server,
+            one,
+            other,
+            ..
+        } = &pair().await;
+        net.partition(client, server);
+        one.write_all(b"abc").await.unwrap();
+        sleep(SECOND).await;
+        client.crash();
+        net.heal(client, server);
+        assert!(hangs(other.read(&mut [0; 8])).await);
+        assert_eq!(net.statistics().bytes_in_transit, 0);
+    });
+}
+
+#[test]
+fn what_a_host_had_sent_before_it_crashed_arrives() {
+    run_virtual(async {
+        let Pair {
+            client, one, other, ..
+        } = &pair().await;
+        one.write_all(b"abc").await.unwrap();
+        client.crash();
+        other.read_exact(&mut [0; 3]).await.unwrap();
+        assert!(hangs(other.read(&mut [0; 8])).await);
+    });
+}

@@ -177,7 +177,7 @@ impl Host {
             Target::Addresses(addresses) if addresses.is_empty() => Err(Reason::NoAddress.into()),
             Target::Addresses(addresses) => Ok(addresses.clone()),
             Target::Name { host, port } => {
-                let found = self.shared.with(|world| world.resolve(self.id, host));
+                let found = self.shared.look(|world| world.resolve(host));
                 found
                     .map(|ip: IpAddr| vec![SocketAddr::new(ip, *port)])
                     .map_err(io::Error::from)

@@ -52,8 +52,9 @@ impl Shared {
         if now.is_some() {
             self.arm(next);
         }
-        drop(dropped);
+        // Foreign code, both; if dropping panics, all have been woken before.
         wake_all(woken);
+        drop(dropped);
         result
     }
 

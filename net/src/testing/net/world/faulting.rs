@@ -83,9 +83,15 @@ impl World {
     }
 
     fn crash_end(&mut self, id: EndId, is_unaccepted: bool) {
+        let was_stalled = self.end(id).is_some_and(|end| end.lane.stalled.is_some());
+        self.stop_waiting(id);
         let Some(end) = self.end_mut(id) else {
             return;
         };
+        if was_stalled {
+            // What has not got through is sent again by a host that knows of it only.
+            end.lane.wire.clear();
+        }
         end.unread.clear();
         end.ended = false;
         end.broken = Some(Cause::Crashed);

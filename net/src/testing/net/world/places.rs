@@ -140,16 +140,11 @@ impl World {
             .position(|host| host.v4 == ip || host.v6 == ip)
     }
 
-    /// The address that `name` stands for on the host `from`.
-    pub(in crate::testing::net) fn resolve(
-        &mut self,
-        from: HostId,
-        name: &str,
-    ) -> Result<IpAddr, Trouble> {
+    /// The address that `name` stands for, on any host.
+    pub(in crate::testing::net) fn resolve(&self, name: &str) -> Result<IpAddr, Trouble> {
         if name.eq_ignore_ascii_case("localhost") {
             return Ok(Ipv4Addr::LOCALHOST.into());
         }
-        self.note_hosts(from, None, "looks a name up");
         let found = self.hosts.iter().find(|host| host.name == name);
         found.map(|host| host.v4.into()).ok_or_else(|| {
             let known = self.hosts.iter().map(|host| format!("`{}`", host.name));
