@@ -57,10 +57,10 @@ pub use nestling_runtime::{
     waits_for,
 };
 
-/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet, a
-/// network in memory.
+/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet, streams
+/// and a network in memory.
 pub mod testing {
-    pub use nestling_net::testing::net;
+    pub use nestling_net::testing::*;
     pub use nestling_runtime::testing::*;
 }
 
