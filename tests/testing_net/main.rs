@@ -1,6 +1,7 @@
 //! The virtual network: what it promises to tests that use it.
 
 mod calling;
+mod conforming;
 mod ending;
 mod faults;
 mod flow;
