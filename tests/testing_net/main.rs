@@ -5,6 +5,7 @@ mod conforming;
 mod ending;
 mod faults;
 mod flow;
+mod hostile;
 mod places;
 mod seeds;
 #[path = "../support/mod.rs"]

@@ -117,10 +117,9 @@ impl World {
             Side::Server => None,
         };
         let stalled = conn.end_mut(id.side).lane.stalled.take();
-        for key in [redial, stalled.and_then(|stall| stall.giving_up)] {
-            if let Some(key) = key {
-                self.unschedule(key);
-            }
+        let giving_up = stalled.and_then(|stall| stall.giving_up);
+        for key in [redial, giving_up].into_iter().flatten() {
+            self.unschedule(key);
         }
     }
 
