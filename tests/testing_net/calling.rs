@@ -89,7 +89,7 @@ fn a_call_into_a_partition_is_repeated_and_gets_through_when_it_has_healed() {
             server,
             ..
         } = &pair().await;
-        net.partition(&client, &server);
+        net.partition(client, server);
         let start = current_time();
         open_nursery(async |nursery| {
             nursery.start_soon(async {
@@ -98,7 +98,7 @@ fn a_call_into_a_partition_is_repeated_and_gets_through_when_it_has_healed() {
                 assert_eq!(current_time() - start, 7 * SECOND + 2 * MILLI);
             });
             sleep(5 * SECOND).await;
-            net.heal(&client, &server);
+            net.heal(client, server);
             ok(())
         })
         .await

@@ -38,7 +38,7 @@ fn a_partition_concerns_its_two_hosts_only() {
             server,
             ..
         } = &pair().await;
-        net.partition(&client, &server);
+        net.partition(client, server);
         net.host("third").connect("server:80").await.unwrap();
         server.connect("server:80").await.unwrap();
     });
