@@ -393,3 +393,47 @@ fn what_a_host_had_sent_before_it_crashed_arrives() {
         assert!(hangs(other.read(&mut [0; 8])).await);
     });
 }
+
+#[test]
+fn bytes_behind_something_that_does_not_matter_are_given_up_too() {
+    run_virtual(async {
+        let tight = Link::new().receive_buffer(4);
+        let Pair {
+            net,
+            client,
+            server,
+            one,
+            other,
+            ..
+        } = &pair_with(tight).await;
+        other.write_all(b"abcd").await.unwrap();
+        sleep(SECOND).await;
+        net.partition(client, server);
+        // The news that there is room again is held up, and nobody minds.
+        one.read_exact(&mut [0; 4]).await.unwrap();
+        assert!(hangs(one.read(&mut [0; 8])).await);
+        one.write_all(b"abc").await.unwrap();
+        let (read, time) = timed(one.read(&mut [0; 8])).await;
+        assert_broken(read, ErrorKind::TimedOut);
+        assert_eq!(time, 924_601 * MILLI);
+    });
+}
+
+#[test]
+fn a_caller_that_went_away_unheard_does_not_keep_its_place_for_ever() {
+    run_virtual(async {
+        let net = VirtualNet::builder(1).backlog(1).build();
+        let (client, server) = (net.host("client"), net.host("server"));
+        let listener = server.bind("0.0.0.0:80").await.unwrap();
+        let half_way = MILLI + MILLI / 2;
+        let call = move_on_after(half_way, client.connect("server:80"));
+        assert!(call.await.is_none());
+        net.partition(&client, &server);
+        sleep(1000 * SECOND).await;
+        net.host("third").connect("server:80").await.unwrap();
+        let (_, peer) = listener.accept().await.unwrap();
+        assert_eq!(peer.ip(), net.host("third").ip());
+        sleep(SECOND).await;
+        assert_eq!(net.statistics().remembered, 0);
+    });
+}

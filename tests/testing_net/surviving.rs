@@ -74,7 +74,7 @@ fn survive(seed: u64) {
                         let start = current_time();
                         while current_time() < start + duration {
                             client(&host, &data).await;
-                            sleep(SECOND).await;
+                            sleep(2 * SECOND).await;
                         }
                         client(&host, &data).await;
                         done.set(done.get() + 1);

@@ -52,6 +52,11 @@ impl Builder {
 
     /// What lies between hosts for which nothing else is set with
     /// [`VirtualNet::link`]; at first [`Link::new`].
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::{Link, VirtualNet};
+    /// let net = VirtualNet::builder(7).link(Link::new().bytes_per_second(1000)).build();
+    /// ```
     pub fn link(mut self, link: Link) -> Builder {
         self.settings.link = link;
         self

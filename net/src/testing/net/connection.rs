@@ -10,6 +10,24 @@ use super::world::{ConnId, Side};
 /// A connection between two hosts, got from [`VirtualNet::connections`](super::VirtualNet::connections).
 ///
 /// It keeps nothing alive: when the connection is over, it has no effect any more.
+///
+/// ```
+/// # use nestling_net::testing::net::VirtualNet;
+/// # nestling_runtime::run(async {
+/// # let net = VirtualNet::new(7);
+/// # let listener = net.host("server").bind("0.0.0.0:80").await?;
+/// let stream = net.host("client").connect("server:80").await?;
+/// for connection in net.connections() {
+///     assert_eq!(connection.client_addr(), stream.local_addr());
+///     assert_eq!(connection.server_addr(), stream.peer_addr());
+///     assert_eq!((connection.client_host(), connection.server_host()), ("client", "server"));
+///     connection.reset();
+/// }
+/// assert!(net.connections().is_empty());
+/// # Ok::<_, nestling_net::Error>(())
+/// # })?;
+/// # Ok::<_, nestling_net::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Connection {
     shared: Rc<Shared>,

@@ -63,6 +63,11 @@ pub(super) enum Fault {
 
 impl Faults {
     /// Faults for `duration`, counted from when they are injected.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::Faults;
+    /// let none_yet = Faults::during(std::time::Duration::from_secs(60));
+    /// ```
     pub fn during(duration: Duration) -> Faults {
         Faults {
             during: duration,

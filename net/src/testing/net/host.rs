@@ -73,24 +73,53 @@ impl Host {
     }
 
     /// Its name.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// assert_eq!(VirtualNet::new(7).host("server").name(), "server");
+    /// ```
     #[must_use]
     pub fn name(&self) -> String {
         self.look(|host| host.name.clone())
     }
 
     /// Its IPv4 address: 10.0.0.1 for the first host of a network, 10.0.0.2 for the second, and so on.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// assert_eq!(VirtualNet::new(7).host("first").ip().to_string(), "10.0.0.1");
+    /// ```
     #[must_use]
     pub fn ip(&self) -> Ipv4Addr {
         self.look(|host| host.v4)
     }
 
     /// Its IPv6 address: `fd00::1` for the first host of a network, and so on.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// assert_eq!(VirtualNet::new(7).host("first").ipv6().to_string(), "fd00::1");
+    /// ```
     #[must_use]
     pub fn ipv6(&self) -> Ipv6Addr {
         self.look(|host| host.v6)
     }
 
     /// Connects to `address` from this host; if that stands for several, tries one after the other.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// let listener = server.bind("0.0.0.0:80").await?;
+    /// let by_name = client.connect("server:80").await?;
+    /// let by_number = client.connect((server.ip(), 80)).await?;
+    /// assert_eq!(by_name.peer_addr(), by_number.peer_addr());
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     ///
     /// # Cancel and drop
     /// A checkpoint. Cut off or dropped half-way, it leaves nothing behind; the other side sees a
@@ -142,6 +171,18 @@ impl Host {
 
     /// Listens at `address`, or, if that stands for several, at the first of them that can be had.
     ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// let listener = server.bind("0.0.0.0:0").await?;
+    /// client.connect(("server", listener.local_addr().port())).await?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
+    ///
     /// Port 0 stands for a free port; `0.0.0.0` for all IPv4 addresses of this host, and `[::]` for all
     /// its IPv6 addresses.
     ///
@@ -192,23 +233,76 @@ impl Host {
     /// Pulls its cable: nothing comes in or goes out until [`plug_in`](Host::plug_in), and nobody is
     /// told. What is sent is held up, and calls get no answer. Connections of the host with itself
     /// go on.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// # let listener = server.bind("0.0.0.0:80").await?;
+    /// # let stream = client.connect("server:80").await?;
+    /// let (peer, _) = listener.accept().await?;
+    /// server.unplug();
+    /// stream.write_all(b"abc").await?; // it waits in the sender's buffer
+    /// server.plug_in();
+    /// peer.read_exact(&mut [0; 3]).await?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     pub fn unplug(&self) {
         self.shared.with(|world| world.plug(self.id, false));
     }
 
     /// Ends [`unplug`](Host::unplug): what was held up sets out again.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// let host = VirtualNet::new(7).host("host");
+    /// host.unplug();
+    /// host.plug_in();
+    /// assert!(host.statistics().is_plugged_in);
+    /// ```
     pub fn plug_in(&self) {
         self.shared.with(|world| world.plug(self.id, true));
     }
 
     /// Whether calls to this host are refused though there is a listener, as by a firewall. At first
     /// they are not.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// let listener = server.bind("0.0.0.0:80").await?;
+    /// server.refuse_connections(true);
+    /// let refused = client.connect("server:80").await;
+    /// assert!(refused.is_err_and(|error| error.is_connection_refused()));
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     pub fn refuse_connections(&self, refuse: bool) {
         self.shared.with(|world| world.refuse(self.id, refuse));
     }
 
     /// Resets all connections of this host, so that both ends of each find them broken; how many there
     /// were.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// let listener = server.bind("0.0.0.0:80").await?;
+    /// let stream = client.connect("server:80").await?;
+    /// assert_eq!(client.reset_connections(), 1);
+    /// assert!(stream.read(&mut [0; 8]).await.is_err_and(|error| error.is_broken()));
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     pub fn reset_connections(&self) -> usize {
         let is_ours = |client, server| client == self.id || server == self.id;
         self.shared.with(|world| world.reset_where(is_ours))
@@ -219,17 +313,63 @@ impl Host {
     ///
     /// Its tasks are the test's, and go on: whatever they do with its sockets, or open here, fails with
     /// an error that [is broken](Error::is_broken).
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// let listener = server.bind("0.0.0.0:80").await?;
+    /// let stream = client.connect("server:80").await?;
+    /// server.crash();
+    /// assert!(listener.accept().await.is_err());
+    /// stream.write_all(b"is anybody there?").await?; // nobody knows yet
+    /// server.restart();
+    /// assert!(stream.read(&mut [0; 8]).await.is_err_and(|error| error.is_broken()));
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     pub fn crash(&self) {
         self.shared.with(|world| world.crash(self.id));
     }
 
     /// Ends [`crash`](Host::crash): sockets can be opened again, and what belongs to connections from
     /// before is answered with a reset.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// let listener = server.bind("0.0.0.0:80").await?;
+    /// server.crash();
+    /// server.restart();
+    /// let listener = server.bind("0.0.0.0:80").await?; // the one before is of no use any more
+    /// client.connect("server:80").await?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     pub fn restart(&self) {
         self.shared.with(|world| world.restart(self.id));
     }
 
     /// Figures.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// let listener = server.bind("0.0.0.0:80").await?;
+    /// client.connect("server:80").await?;
+    /// assert_eq!(client.statistics().listeners, 0);
+    /// assert_eq!(server.statistics().listeners, 1);
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> HostStatistics {
         self.shared.look(|world| {

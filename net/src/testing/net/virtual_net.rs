@@ -29,8 +29,10 @@ use super::world::World;
 /// let listener = server.bind("0.0.0.0:80").await?;
 /// let stream = client.connect("server:80").await?;
 /// net.partition(&client, &server);
-/// stream.write_all(b"is anybody there?").await?; // it waits until..
+/// stream.write_all(b"is anybody there?").await?; // that is held up
 /// net.heal(&client, &server);
+/// let (peer, _) = listener.accept().await?;
+/// peer.read_exact(&mut [0; 17]).await?;
 /// # Ok::<_, nestling_net::Error>(())
 /// # })?;
 /// # Ok::<_, nestling_net::Error>(())
@@ -42,12 +44,23 @@ pub struct VirtualNet {
 
 impl VirtualNet {
     /// A network without hosts, with links as [`Link::new`] makes them.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// let net = VirtualNet::new(7);
+    /// assert_eq!(net.statistics().hosts, 0);
+    /// ```
     #[must_use]
     pub fn new(seed: u64) -> VirtualNet {
         VirtualNet::builder(seed).build()
     }
 
     /// A network with other settings.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::{Link, VirtualNet};
+    /// let net = VirtualNet::builder(7).link(Link::new().pieces(1..=10)).build();
+    /// ```
     pub fn builder(seed: u64) -> Builder {
         Builder::new(seed)
     }
@@ -114,6 +127,18 @@ impl VirtualNet {
     /// As [`partition`](VirtualNet::partition), in one direction: `to` hears nothing of `from`, which
     /// goes on hearing of `to`.
     ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # use std::time::Duration;
+    /// # nestling_runtime::run(async {
+    /// let net = VirtualNet::builder(7).connect_timeout(Duration::from_millis(5)).build();
+    /// let (one, other) = (net.host("one"), net.host("other"));
+    /// net.partition_one_way(&one, &other);
+    /// let unheard = one.connect("other:80").await;
+    /// assert!(unheard.is_err_and(|error| error.is_broken()));
+    /// # });
+    /// ```
+    ///
     /// # Panics
     /// If a host is of another network.
     #[track_caller]
@@ -122,7 +147,25 @@ impl VirtualNet {
         self.shared.with(|world| world.cut(from, to));
     }
 
-    /// Ends a partition, in both directions: what was held up sets out again.
+    /// Ends a partition, in both directions: what was held up sets out again. Without one it does
+    /// nothing.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// # let (client, server) = (net.host("client"), net.host("server"));
+    /// # let listener = server.bind("0.0.0.0:80").await?;
+    /// # let stream = client.connect("server:80").await?;
+    /// # let (peer, _) = listener.accept().await?;
+    /// net.partition(&client, &server);
+    /// stream.write_all(b"abc").await?;
+    /// net.heal(&client, &server);
+    /// peer.read_exact(&mut [0; 3]).await?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     ///
     /// # Panics
     /// If a host is of another network.
@@ -151,6 +194,13 @@ impl VirtualNet {
     }
 
     /// Lets `faults` strike from now on. Outside a run, from when the network is first used in one.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::{Faults, VirtualNet};
+    /// # use std::time::Duration;
+    /// let net = VirtualNet::new(7);
+    /// net.inject(Faults::during(Duration::from_secs(60)).resets(Duration::from_secs(2)));
+    /// ```
     pub fn inject(&self, faults: Faults) {
         self.shared.with(|world| world.inject(faults));
     }
@@ -181,11 +231,30 @@ impl VirtualNet {
     }
 
     /// Resets all connections, so that both ends of each find them broken; how many there were.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// assert_eq!(VirtualNet::new(7).reset_all(), 0);
+    /// ```
     pub fn reset_all(&self) -> usize {
         self.shared.with(|world| world.reset_where(|_, _| true))
     }
 
     /// Figures.
+    ///
+    /// ```
+    /// # use nestling_net::testing::net::VirtualNet;
+    /// # nestling_runtime::run(async {
+    /// # let net = VirtualNet::new(7);
+    /// let listener = net.host("server").bind("0.0.0.0:80").await?;
+    /// let stream = net.host("client").connect("server:80").await?;
+    /// assert_eq!(net.statistics().connections, 1);
+    /// drop((stream, listener));
+    /// assert_eq!(net.statistics().connections, 0);
+    /// # Ok::<_, nestling_net::Error>(())
+    /// # })?;
+    /// # Ok::<_, nestling_net::Error>(())
+    /// ```
     #[must_use]
     pub fn statistics(&self) -> NetStatistics {
         self.shared.look(|world| NetStatistics {

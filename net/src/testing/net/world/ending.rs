@@ -124,7 +124,7 @@ impl World {
     }
 
     /// Whether the connection is being made, and nobody has it at the server's side.
-    fn is_unaccepted(&self, id: ConnId) -> bool {
+    pub(super) fn is_unaccepted(&self, id: ConnId) -> bool {
         let Some(conn) = self.conns.get(&id) else {
             return false;
         };

@@ -110,16 +110,11 @@ impl World {
                 conn.end(sender.side.other()).host,
             );
             let lane = &conn.end(sender.side).lane;
-            let Some(&(at, ref packet)) = lane.wire.front() else {
-                break;
-            };
-            if at > self.now {
+            if lane.wire.front().is_none_or(|(at, _)| *at > self.now) {
                 break;
             }
             if !self.is_passable(from, to) {
-                // Nobody gives up because the news of room for bytes does not arrive.
-                let matters = !matches!(packet, Packet::Ack | Packet::Room(_));
-                self.stall(sender, matters);
+                self.stall(sender);
                 break;
             }
             let packet = self
@@ -133,18 +128,24 @@ impl World {
         self.reap(sender.conn);
     }
 
-    /// The first packet is due and cannot arrive.
-    fn stall(&mut self, sender: EndId, matters: bool) {
-        let now = self.now;
-        let limit = self.settings.give_up_after.map(nanos);
-        match self.end(sender) {
-            Some(end) if end.lane.stalled.is_none() => {}
-            _ => return,
+    /// Packets are due and cannot arrive.
+    fn stall(&mut self, sender: EndId) {
+        let Some(end) = self.end(sender) else {
+            return;
+        };
+        let stalled = end.lane.stalled;
+        // Nobody gives up because the news of room for bytes do not arrive.
+        let mut due = end.lane.wire.iter().take_while(|(at, _)| *at <= self.now);
+        let matters = due.any(|(_, packet)| !matches!(packet, Packet::Ack | Packet::Room(_)));
+        if stalled.is_none() {
+            self.note(sender, "is held up", None);
         }
-        self.note(sender, "is held up", None);
-        let limit = limit.filter(|_| matters);
-        let giving_up =
-            limit.map(|limit| self.schedule(now.saturating_add(limit), Event::GiveUp(sender)));
+        let mut giving_up = stalled.and_then(|stall| stall.giving_up);
+        let limit = self.settings.give_up_after.filter(|_| matters);
+        if let (None, Some(limit)) = (giving_up, limit) {
+            let at = self.now.saturating_add(nanos(limit));
+            giving_up = Some(self.schedule(at, Event::GiveUp(sender)));
+        }
         if let Some(end) = self.end_mut(sender) {
             end.lane.stalled = Some(Stall { giving_up });
         }
@@ -178,6 +179,10 @@ impl World {
     pub(super) fn give_up(&mut self, sender: EndId) {
         self.note(sender, "gives up", None);
         self.break_end(sender, Cause::TimedOut);
+        if self.is_unaccepted(sender.conn) {
+            // The client has gone, and its reset did not get through.
+            self.break_end(sender.other(), Cause::TimedOut);
+        }
         self.reap(sender.conn);
     }
 
