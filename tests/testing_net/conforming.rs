@@ -33,22 +33,26 @@ fn conforms(seed: u64, link: &Link, within_one_host: bool) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it moves large amounts")]
 fn over_a_good_link() {
     conforms(1, &Link::new(), false);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it moves large amounts")]
 fn within_one_host() {
     conforms(1, &Link::new().latency(Duration::ZERO), true);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it moves large amounts")]
 fn without_any_room() {
     let no_room = Link::new().send_buffer(1).receive_buffer(1);
     conforms(1, &no_room.latency(Duration::ZERO), false);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it moves large amounts")]
 fn with_latency_and_pieces_and_small_buffers() {
     for seed in 0..times(10, 1) as u64 {
         let buffer = [10, 333, 4096, 65536][seed as usize % 4];
