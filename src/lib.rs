@@ -31,6 +31,7 @@
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`net`] has TCP streams, listeners and servers.
+//! * [`testing`] has what tests need.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
 //! # What holds everywhere

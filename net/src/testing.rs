@@ -5,12 +5,11 @@
 
 mod check;
 mod hooks;
+mod memory_pair;
 mod memory_stream;
 pub mod net;
 mod pipe;
 
 pub use check::{StreamCheck, check_half_close, check_stream};
-pub use memory_stream::{
-    MemoryStream, MemoryStreamStatistics, lockstep_stream_pair, memory_stream_pair,
-    memory_stream_pair_with_capacity,
-};
+pub use memory_pair::{lockstep_stream_pair, memory_stream_pair, memory_stream_pair_with_capacity};
+pub use memory_stream::{MemoryStream, MemoryStreamStatistics};

@@ -129,7 +129,6 @@ async fn full_tcp_pair() -> (TcpStream, TcpStream) {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "takes minutes")]
 fn tcp_streams_pass() {
     run(async {
         check_stream(tcp_pair).clogged(full_tcp_pair).await;
