@@ -72,7 +72,8 @@ pub mod from_thread {
     pub use nestling_runtime::from_thread::*;
 }
 
-/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet.
+/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet, streams
+/// and a network in memory.
 pub mod testing {
     pub use nestling_net::testing::*;
     pub use nestling_runtime::testing::*;

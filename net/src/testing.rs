@@ -1,5 +1,5 @@
-//! Tools for tests of protocols, servers and streams: streams in memory, and the checks that a stream
-//! type has to pass.
+//! Tools for tests of protocols, servers and streams: streams in memory, the checks that a stream
+//! type has to pass, and a whole network in memory.
 //!
 //! Programs use the `nestling` crate, which re-exports all of this as part of `nestling::testing`.
 
@@ -7,6 +7,7 @@ mod check;
 mod hooks;
 mod memory_pair;
 mod memory_stream;
+pub mod net;
 mod pipe;
 
 pub use check::{StreamCheck, check_half_close, check_stream};
