@@ -2,6 +2,7 @@
 //! `WORK-PEER` for each of its peers in `peers/src/bin`.
 
 mod batched;
+mod channel;
 mod echo;
 mod spawn;
 mod timeout;
@@ -21,6 +22,10 @@ pub(crate) const WORKS: &[Work] = &[
     Work {
         name: "echo",
         run: echo::run,
+    },
+    Work {
+        name: "channel",
+        run: channel::run,
     },
     Work {
         name: "spawn",
