@@ -52,7 +52,7 @@ pub use nestling_nursery::{
 pub use nestling_runtime::signal;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
-    Sleep, SleepForever, Statistics, SystemClock, checkpoint, channel, current_time, interval, io,
+    Sleep, SleepForever, Statistics, SystemClock, channel, checkpoint, current_time, interval, io,
     is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
 };
 

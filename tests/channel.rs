@@ -25,11 +25,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// The figures that most tests look at: buffered, and waiting to send and to receive.
 fn figures<T>(sender: &Sender<T>) -> (usize, usize, usize) {
     let now = sender.statistics();
-    (
-        now.buffered,
-        now.tasks_waiting_send,
-        now.tasks_waiting_recv,
-    )
+    (now.buffered, now.tasks_waiting_send, now.tasks_waiting_recv)
 }
 
 #[test]

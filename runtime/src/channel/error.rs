@@ -58,9 +58,7 @@ impl<T> From<SendError<T>> for Closed {
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrySendError<T> {
     /// There is no room; of a channel with capacity 0: no receiver waits.
-    #[error(
-        "the item was not sent: the channel has no room for it now; `send` waits until it has"
-    )]
+    #[error("the item was not sent: the channel has no room for it now; `send` waits until it has")]
     Full(
         /// The item.
         T,

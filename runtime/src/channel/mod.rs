@@ -3,7 +3,7 @@
 //! | | carries | |
 //! |---|---|---|
 //! | [`channel()`] | each item to one receiver | bounded; senders wait for room |
-//! | `oneshot` | one value | |
+//! | [`oneshot()`] | one value | |
 //! | [`broadcast()`] | each item to every receiver | bounded; slow receivers miss items, and hear how many |
 //! | [`watch()`] | the latest value to every receiver | |
 //! | [`WorkQueue`] | jobs to workers | knows when all have been done |
@@ -21,23 +21,34 @@
 //! `while let Some(item) = receiver.recv().await`.
 
 mod access;
+pub mod broadcast;
 mod error;
+pub mod oneshot;
+mod places;
 mod receiver;
 mod recv;
 mod send;
 mod sender;
 mod state;
 mod statistics;
+pub mod sync;
+mod tickets;
 mod waiters;
 mod wakes;
+pub mod watch;
+pub mod work_queue;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+pub use broadcast::broadcast;
 pub use error::{Closed, SendError, TryRecvError, TrySendError};
+pub use oneshot::oneshot;
 pub use receiver::Receiver;
 pub use sender::{SendPermit, Sender};
 pub use statistics::Statistics;
+pub use watch::watch;
+pub use work_queue::WorkQueue;
 
 use state::{State, UNBOUNDED};
 

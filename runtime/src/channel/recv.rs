@@ -27,10 +27,15 @@ impl<'a, A: Access> Recv<'a, A> {
 
     fn park(&mut self, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
         let waker = cx.waker().clone();
-        let parked = self.channel.change(|state, wakes| match state.try_recv(wakes) {
-            Err(TryRecvError::Empty) => Ok(state.park_receiver(waker, wakes)),
-            Err(TryRecvError::Ended) => Err((None, waker)),
-            Ok(item) => Err((Some(item), waker)),
+        let parked = self.channel.change(|state, wakes| {
+            if !state.must_wait() {
+                match state.try_recv(wakes) {
+                    Err(TryRecvError::Empty) => {}
+                    Err(TryRecvError::Ended) => return Err((None, waker)),
+                    Ok(item) => return Err((Some(item), waker)),
+                }
+            }
+            Ok(state.park_receiver(waker, wakes))
         });
         match parked {
             Ok(key) => {
@@ -46,7 +51,9 @@ impl<'a, A: Access> Recv<'a, A> {
 
     fn poll_parked(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
         // An item that was handed over is delivered also in a cancelled context.
-        let owned = self.channel.change(|state, wakes| state.take_owned(key, wakes));
+        let owned = self
+            .channel
+            .change(|state, wakes| state.take_owned(key, wakes));
         if let Some(item) = owned {
             self.parked = None;
             return Poll::Ready(Some(item));

@@ -34,7 +34,11 @@ impl<'a, A: Access> SendItem<'a, A> {
 
     /// Parks with the item, unless there is room meanwhile.
     #[cold]
-    fn park(&mut self, item: A::Item, cx: &mut Context<'_>) -> Poll<Result<(), SendError<A::Item>>> {
+    fn park(
+        &mut self,
+        item: A::Item,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<A::Item>>> {
         let waker = cx.waker().clone();
         let parked = self.channel.change(|state, wakes| {
             let item = match state.try_send(item, wakes) {
@@ -133,7 +137,10 @@ impl<A: Access> Future for SendItem<'_, A> {
         let Stage::New(item) = std::mem::replace(&mut self.stage, Stage::Done) else {
             panic!("a future of `send` was polled again after it had ended");
         };
-        match self.channel.change(|state, wakes| state.try_send(item, wakes)) {
+        match self
+            .channel
+            .change(|state, wakes| state.try_send(item, wakes))
+        {
             Ok(()) => Poll::Ready(Ok(())),
             Err(TrySendError::Closed(item)) => Poll::Ready(Err(SendError(item))),
             Err(TrySendError::Full(item)) => self.park(item, cx),

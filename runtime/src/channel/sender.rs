@@ -64,7 +64,8 @@ impl<T> Sender<T> {
     /// # Errors
     /// With the item, if there is no room or every receiver is gone.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        self.channel.change(|state, wakes| state.try_send(item, wakes))
+        self.channel
+            .change(|state, wakes| state.try_send(item, wakes))
     }
 
     /// Waits for room and keeps it, so that the item can be made, or taken from elsewhere, when it is

@@ -204,11 +204,20 @@ impl<T> State<T> {
             return wakes.add(self.receiving.take_waker(key));
         }
         self.peak = self.peak.max(self.unowned());
-        self.wake_streams(wakes);
+        if self.streams.len() > 0 {
+            self.wake_streams(wakes);
+        }
     }
 
     /// Parked senders get the room there is.
+    #[inline]
     fn admit(&mut self, wakes: &mut Wakes) {
+        if self.sending.len() > 0 {
+            self.admit_parked(wakes);
+        }
+    }
+
+    fn admit_parked(&mut self, wakes: &mut Wakes) {
         while let Some(key) = self.sending.front() {
             if self.is_closed() || !self.has_room() {
                 return;
@@ -238,8 +247,10 @@ impl<T> State<T> {
                 return Ok(item);
             }
         }
-        if let Some(item) = self.take_from_sender(wakes) {
-            return Ok(item);
+        if self.sending.len() > 0 {
+            if let Some(item) = self.take_from_sender(wakes) {
+                return Ok(item);
+            }
         }
         if self.is_ended() {
             return Err(TryRecvError::Ended);
@@ -252,8 +263,7 @@ impl<T> State<T> {
     fn take_from_sender(&mut self, wakes: &mut Wakes) -> Option<T> {
         let key = self.sending.front()?;
         let waiting = self.receiving.len() + self.streams.len() + 1;
-        let would_admit =
-            self.items.len() + self.permits < self.capacity.saturating_add(waiting);
+        let would_admit = self.items.len() + self.permits < self.capacity.saturating_add(waiting);
         if self.items.len() != self.receiving.len() || !would_admit {
             return None;
         }
@@ -270,6 +280,12 @@ impl<T> State<T> {
         }
     }
 
+    /// Whether one who comes now and wants an item has to wait for it.
+    #[inline]
+    pub(super) fn must_wait(&self) -> bool {
+        self.items.len() <= self.receiving.len() && self.sending.len() == 0 && !self.is_ended()
+    }
+
     /// Parks a receiver for which nothing is there.
     pub(super) fn park_receiver(&mut self, waker: Waker, wakes: &mut Wakes) -> Key {
         let key = self.receiving.push_back(false, waker);
@@ -283,10 +299,9 @@ impl<T> State<T> {
         if !*self.receiving.value(key) {
             return None;
         }
-        let rank = self.receiving.rank(key);
-        let item = match rank {
-            0 => self.items.pop_front(),
-            _ => self.items.remove(rank),
+        let item = match self.receiving.front() {
+            Some(front) if front == key => self.items.pop_front(),
+            _ => self.items.remove(self.receiving.rank(key)),
         };
         // Its waker went when it became an owner.
         self.receiving.remove(key);
@@ -356,11 +371,17 @@ impl<T> State<T> {
     }
 
     /// If nothing more will come, tells all who wait for it.
+    #[inline]
     fn wake_ended(&mut self, wakes: &mut Wakes) {
         if self.is_ended() {
-            wakes.add_all(self.receiving.take_wakers());
-            self.wake_streams(wakes);
+            self.tell_the_end(wakes);
         }
+    }
+
+    #[cold]
+    fn tell_the_end(&mut self, wakes: &mut Wakes) {
+        wakes.add_all(self.receiving.take_wakers());
+        self.wake_streams(wakes);
     }
 
     /// The items that nobody received, if it was the last one.

@@ -9,9 +9,11 @@ use crate::run::describe;
 /// Collected while the state is borrowed, woken afterwards, in order. Most operations wake nobody or one.
 #[derive(Debug, Default)]
 #[must_use]
-pub(super) struct Wakes {
-    first: Option<Waker>,
-    others: Vec<Waker>,
+pub(super) enum Wakes {
+    #[default]
+    Nobody,
+    One(Waker),
+    Several(Vec<Waker>),
 }
 
 impl Wakes {
@@ -19,12 +21,24 @@ impl Wakes {
         Wakes::default()
     }
 
+    #[inline]
     pub(super) fn add(&mut self, waker: Option<Waker>) {
-        if self.first.is_none() {
-            self.first = waker;
-        } else {
-            self.others.extend(waker);
+        let Some(waker) = waker else { return };
+        match self {
+            Wakes::Nobody => *self = Wakes::One(waker),
+            _ => self.add_another(waker),
         }
+    }
+
+    #[cold]
+    fn add_another(&mut self, waker: Waker) {
+        let mut all = match std::mem::take(self) {
+            Wakes::Nobody => Vec::new(),
+            Wakes::One(first) => vec![first],
+            Wakes::Several(all) => all,
+        };
+        all.push(waker);
+        *self = Wakes::Several(all);
     }
 
     pub(super) fn add_all(&mut self, wakers: impl Iterator<Item = Waker>) {
@@ -32,28 +46,33 @@ impl Wakes {
     }
 
     /// Wakes them all, even if one of the wakers panics, which the caller then does.
+    #[inline]
     pub(super) fn wake(self) {
-        let Some(first) = self.first else { return };
-        if self.others.is_empty() {
-            return first.wake();
+        match self {
+            Wakes::Nobody => {}
+            Wakes::One(waker) => waker.wake(),
+            Wakes::Several(all) => wake_all(all),
         }
-        let mut panics = Panics::default();
-        panics.catch(|| first.wake());
-        for waker in self.others {
-            panics.catch(|| waker.wake());
-        }
-        panics.resume();
     }
 
     /// As `wake`, for destructors, which may run while a panic unwinds.
+    #[inline]
     pub(super) fn wake_in_drop(self) {
-        if self.first.is_none() {
-            return;
+        match self {
+            Wakes::Nobody => {}
+            Wakes::One(waker) => wake_all(vec![waker]),
+            Wakes::Several(all) => wake_all(all),
         }
-        let mut panics = Panics::default();
-        panics.catch(|| self.wake());
-        panics.resume();
     }
+}
+
+#[cold]
+fn wake_all(wakers: Vec<Waker>) {
+    let mut panics = Panics::default();
+    for waker in wakers {
+        panics.catch(|| waker.wake());
+    }
+    panics.resume();
 }
 
 /// Drops every item, even if the destructors of some panic: then the first panic goes on, and the others

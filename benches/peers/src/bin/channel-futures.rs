@@ -1,8 +1,8 @@
 //! `futures::channel::mpsc` between tasks of a `LocalPool`. Its capacity grows by one for each sender.
 
 use futures::channel::mpsc::channel;
-use futures::executor::LocalPool;
-use futures::task::{LocalSpawner, LocalSpawnExt};
+use futures::executor::{LocalPool, LocalSpawner};
+use futures::task::LocalSpawnExt;
 use futures::{SinkExt, StreamExt};
 use peers::{Batches, CAPACITY, Error, PRODUCERS, Shape};
 
