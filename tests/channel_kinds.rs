@@ -51,11 +51,19 @@ fn a_stream_that_was_left_alone_keeps_no_item_from_others() {
     run(async {
         let (sender, receiver) = channel(1);
         let mut stream = receiver.clone();
-        assert!(poll_once(&mut Box::pin(next(&mut stream))).await.is_pending());
+        assert!(
+            poll_once(&mut Box::pin(next(&mut stream)))
+                .await
+                .is_pending()
+        );
         assert_eq!(sender.statistics().tasks_waiting_recv, 1);
         sender.try_send('a').unwrap();
         assert_eq!(receiver.try_recv(), Ok('a'));
-        assert!(poll_once(&mut Box::pin(next(&mut stream))).await.is_pending());
+        assert!(
+            poll_once(&mut Box::pin(next(&mut stream)))
+                .await
+                .is_pending()
+        );
         let mut parked = pin!(receiver.recv());
         assert!(poll_once(&mut parked).await.is_pending());
         sender.try_send('b').unwrap();
@@ -69,7 +77,11 @@ fn a_stream_that_was_left_alone_keeps_no_item_from_others() {
 fn a_stream_that_waits_is_room_with_capacity_zero() {
     run(async {
         let (sender, mut stream) = channel(0);
-        assert!(poll_once(&mut Box::pin(next(&mut stream))).await.is_pending());
+        assert!(
+            poll_once(&mut Box::pin(next(&mut stream)))
+                .await
+                .is_pending()
+        );
         assert_eq!(sender.try_send('a'), Ok(()));
         assert_eq!(sender.try_send('b'), Err(TrySendError::Full('b')));
         assert_eq!(next(&mut stream).await, Some('a'));
@@ -194,7 +206,11 @@ fn a_watcher_sees_the_latest_value() {
     run(async {
         let (sender, mut receiver) = watch(0);
         assert!(!receiver.has_changed());
-        assert!(poll_once(&mut Box::pin(receiver.changed())).await.is_pending());
+        assert!(
+            poll_once(&mut Box::pin(receiver.changed()))
+                .await
+                .is_pending()
+        );
         assert_eq!(receiver.statistics().tasks_waiting, 0);
         sender.send(1).unwrap();
         sender.send(2).unwrap();

@@ -19,7 +19,10 @@ use random::Random;
 
 /// An item that can be counted.
 #[derive(Debug)]
-struct Item(u32, #[expect(dead_code, reason = "counts the items")] Rc<()>);
+struct Item(
+    u32,
+    #[expect(dead_code, reason = "counts the items")] Rc<()>,
+);
 
 /// What an operation ended with. An item by its number.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,7 +144,11 @@ impl Model {
     fn poll(&mut self, id: usize, kind: Kind, item: u32, polled: bool) -> Option<End> {
         if let Some(at) = self.served.iter().position(|served| *served == id) {
             self.served.remove(at);
-            return Some(if kind == Kind::Send { End::Sent } else { End::Reserved });
+            return Some(if kind == Kind::Send {
+                End::Sent
+            } else {
+                End::Reserved
+            });
         }
         match kind {
             Kind::Receive => {
@@ -185,7 +192,8 @@ impl Model {
                     self.permits += 1;
                     return Some(End::Reserved);
                 }
-                self.sending.push((id, (kind == Kind::Send).then_some(item)));
+                self.sending
+                    .push((id, (kind == Kind::Send).then_some(item)));
                 None
             }
         }
@@ -301,7 +309,9 @@ impl Program {
         let reserved: Rc<Cell<bool>> = Rc::default();
         let future: Pin<Box<dyn Future<Output = End>>> = match kind {
             Kind::Receive => {
-                let Some(receiver) = self.receivers.first() else { return };
+                let Some(receiver) = self.receivers.first() else {
+                    return;
+                };
                 let receiver = receiver.clone();
                 self.model.receivers += 1;
                 Box::pin(async move {
@@ -312,7 +322,9 @@ impl Program {
                 })
             }
             Kind::Send => {
-                let Some(sender) = self.senders.first() else { return };
+                let Some(sender) = self.senders.first() else {
+                    return;
+                };
                 let sender = sender.clone();
                 self.model.senders += 1;
                 Box::pin(async move {
@@ -323,7 +335,9 @@ impl Program {
                 })
             }
             Kind::Reserve => {
-                let Some(sender) = self.senders.first() else { return };
+                let Some(sender) = self.senders.first() else {
+                    return;
+                };
                 let sender = sender.clone();
                 self.model.senders += 1;
                 let reserved = Rc::clone(&reserved);
@@ -375,7 +389,10 @@ impl Program {
         }
         operation.flag.0.store(false, Ordering::Relaxed);
         let waker = Waker::from(Arc::clone(&operation.flag));
-        let polled = operation.future.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = operation
+            .future
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker));
         let (kind, item, again) = (operation.kind, operation.item, operation.polled);
         operation.polled = true;
         let held = operation.holds;
@@ -431,7 +448,9 @@ impl Program {
 
     fn try_send(&mut self) {
         let item = self.item();
-        let Some(sender) = self.senders.first() else { return };
+        let Some(sender) = self.senders.first() else {
+            return;
+        };
         let expected = self.model.try_send(item.0);
         match (sender.try_send(item), expected) {
             (Ok(()), Ok(())) => self.count("tried to send"),
@@ -444,7 +463,9 @@ impl Program {
     }
 
     fn try_recv(&mut self) {
-        let Some(receiver) = self.receivers.first() else { return };
+        let Some(receiver) = self.receivers.first() else {
+            return;
+        };
         let real = receiver.try_recv().map(|item| item.0);
         assert_eq!(real, self.model.try_recv(), "try_recv");
         if real.is_ok() {
@@ -453,13 +474,17 @@ impl Program {
     }
 
     fn clone_sender(&mut self) {
-        let Some(sender) = self.senders.first() else { return };
+        let Some(sender) = self.senders.first() else {
+            return;
+        };
         self.senders.push(sender.clone());
         self.model.senders += 1;
     }
 
     fn clone_receiver(&mut self) {
-        let Some(receiver) = self.receivers.first() else { return };
+        let Some(receiver) = self.receivers.first() else {
+            return;
+        };
         self.receivers.push(receiver.clone());
         self.model.receivers += 1;
     }
@@ -471,7 +496,9 @@ impl Program {
     }
 
     fn close_receiver(&mut self) {
-        let Some(receiver) = self.receivers.pop() else { return };
+        let Some(receiver) = self.receivers.pop() else {
+            return;
+        };
         let unsent: Vec<u32> = receiver.close().iter().map(|item| item.0).collect();
         if !unsent.is_empty() {
             self.count("unsent");
@@ -483,7 +510,11 @@ impl Program {
         for (id, operation) in &self.operations {
             if !operation.holds && self.model.would_end(*id, operation.kind) {
                 let woken = operation.flag.0.load(Ordering::Relaxed);
-                assert!(woken, "{:?} {id} is not woken: {:?}", operation.kind, self.model);
+                assert!(
+                    woken,
+                    "{:?} {id} is not woken: {:?}",
+                    operation.kind, self.model
+                );
             }
         }
         let sender = self.senders.first().map(Sender::statistics);
@@ -518,7 +549,9 @@ fn random_programs_do_what_the_rules_say() {
             ends
         });
         match result {
-            Ok(some) => some.iter().for_each(|(end, count)| *ends.entry(*end).or_insert(0) += count),
+            Ok(some) => some
+                .iter()
+                .for_each(|(end, count)| *ends.entry(*end).or_insert(0) += count),
             Err(payload) => {
                 eprintln!("seed {seed} fails");
                 std::panic::resume_unwind(payload);

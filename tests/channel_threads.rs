@@ -132,7 +132,7 @@ fn a_task_hears_that_the_thread_is_gone() {
         open_nursery(async |nursery| {
             let waiting = nursery.spawn(async { ok(receiver.recv().await) });
             let sending = nursery.spawn(async { ok(back.send(1).await) });
-            let gone = nursery.spawn(async { ok(back.closed().await) });
+            let gone = nursery.spawn(back.closed());
             settle().await;
             thread::spawn(move || drop((sender, answers)))
                 .join()
@@ -226,7 +226,10 @@ fn many_threads_on_both_sides() {
             .await
             .unwrap()
         });
-        own + threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        own + threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum::<usize>()
     });
     assert_eq!(total, 4 * each * (each - 1) / 2);
 }

@@ -232,9 +232,16 @@ fn work_queues() {
         });
         report(probe.at(nursery).await);
         let now = queue.statistics();
-        assert_eq!(now.unfinished, now.queued, "a job is neither queued nor done");
         assert_eq!(
-            (now.tasks_waiting_put, now.tasks_waiting_get, now.tasks_waiting_join),
+            now.unfinished, now.queued,
+            "a job is neither queued nor done"
+        );
+        assert_eq!(
+            (
+                now.tasks_waiting_put,
+                now.tasks_waiting_get,
+                now.tasks_waiting_join
+            ),
             (0, 0, 0)
         );
         // Room and jobs are where they were.

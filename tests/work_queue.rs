@@ -161,7 +161,10 @@ fn a_queue_that_is_shut_down_is_drained() {
         assert!(poll_once(&mut parked).await.is_pending());
         queue.shutdown();
         queue.shutdown();
-        assert_eq!(poll_once(&mut parked).await, Poll::Ready(Err(ShutDown('b'))));
+        assert_eq!(
+            poll_once(&mut parked).await,
+            Poll::Ready(Err(ShutDown('b')))
+        );
         assert_eq!(queue.put('c').await, Err(ShutDown('c')));
         assert_eq!(queue.try_put('c'), Err(TryPutError::ShutDown('c')));
         let mut join = pin!(queue.join());

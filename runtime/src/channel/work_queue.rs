@@ -3,20 +3,26 @@
 //! Two counts of tickets make it: room, which putting takes and getting gives back, and jobs, the other
 //! way round. A job lies in the store before its ticket exists, so who has a ticket finds a job.
 
+mod error;
+mod job;
+mod statistics;
+mod store;
+
 use std::cell::{Cell, RefCell};
-use std::cmp::Ordering;
-use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
-use std::ops::{Deref, DerefMut};
 use std::task::{Poll, ready};
 
 use super::error::TryRecvError;
 use super::places::Line;
 use super::tickets::Tickets;
 use super::waiters::Key;
-use super::wakes::discard;
 use crate::{poll_proceed, waits_for};
+use store::Store;
+
+pub use error::{ShutDown, TryPutError};
+pub use job::Job;
+pub use statistics::Statistics;
 
 /// A queue of jobs for workers, in the order of their arrival, or the latest first, or the greatest first.
 ///
@@ -52,106 +58,6 @@ pub struct WorkQueue<T> {
     peak: Cell<usize>,
 }
 
-enum Store<T> {
-    Fifo(VecDeque<T>),
-    Lifo(Vec<T>),
-    // Not a heap: here only putting compares, before anything is changed. So a comparison that panics
-    // loses no other job.
-    Priority(BTreeSet<Ranked<T>>, Ranks<T>),
-}
-
-/// What the next job is ranked with.
-struct Ranks<T> {
-    next: u64,
-    compare: fn(&T, &T) -> Ordering,
-}
-
-/// A job in order of priority: the greatest first, and the oldest of those that are equal.
-struct Ranked<T> {
-    item: T,
-    number: u64,
-    compare: fn(&T, &T) -> Ordering,
-}
-
-impl<T> Ord for Ranked<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let greatest_first = (self.compare)(&other.item, &self.item);
-        greatest_first.then(self.number.cmp(&other.number))
-    }
-}
-
-impl<T> PartialOrd for Ranked<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> PartialEq for Ranked<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<T> Eq for Ranked<T> {}
-
-impl<T> Store<T> {
-    fn pop(&mut self) -> Option<T> {
-        match self {
-            Store::Fifo(items) => items.pop_front(),
-            Store::Lifo(items) => items.pop(),
-            Store::Priority(items, ..) => items.pop_first().map(|ranked| ranked.item),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Store::Fifo(items) => items.len(),
-            Store::Lifo(items) => items.len(),
-            Store::Priority(items, ..) => items.len(),
-        }
-    }
-}
-
-/// The job was not put, and is given back: the queue has been shut down.
-#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the job was not put: the queue has been shut down, and takes no more jobs")]
-pub struct ShutDown<T>(
-    /// The job.
-    pub T,
-);
-
-impl<T> fmt::Debug for ShutDown<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ShutDown(..)")
-    }
-}
-
-/// The job was not put, and is given back.
-#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TryPutError<T> {
-    /// There is no room now, or others wait for it.
-    #[error("the job was not put: the queue has no room for it now; `put` waits until it has")]
-    Full(
-        /// The job.
-        T,
-    ),
-    /// The queue has been shut down.
-    #[error("the job was not put: the queue has been shut down, and takes no more jobs")]
-    ShutDown(
-        /// The job.
-        T,
-    ),
-}
-
-impl<T> fmt::Debug for TryPutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryPutError::Full(_) => "Full(..)",
-            TryPutError::ShutDown(_) => "ShutDown(..)",
-        })
-    }
-}
-
 impl<T> WorkQueue<T> {
     /// The oldest job first.
     ///
@@ -160,7 +66,7 @@ impl<T> WorkQueue<T> {
     #[must_use]
     #[track_caller]
     pub fn fifo(capacity: usize) -> WorkQueue<T> {
-        WorkQueue::new(Store::Fifo(VecDeque::new()), capacity)
+        WorkQueue::new(Store::fifo(), capacity)
     }
 
     /// The latest job first.
@@ -170,7 +76,7 @@ impl<T> WorkQueue<T> {
     #[must_use]
     #[track_caller]
     pub fn lifo(capacity: usize) -> WorkQueue<T> {
-        WorkQueue::new(Store::Lifo(Vec::new()), capacity)
+        WorkQueue::new(Store::lifo(), capacity)
     }
 
     /// The greatest job first, and of equal ones the oldest. `std::cmp::Reverse` makes it the least.
@@ -185,11 +91,7 @@ impl<T> WorkQueue<T> {
     where
         T: Ord,
     {
-        let ranks = Ranks {
-            next: 0,
-            compare: T::cmp,
-        };
-        WorkQueue::new(Store::Priority(BTreeSet::new(), ranks), capacity)
+        WorkQueue::new(Store::priority(), capacity)
     }
 
     #[track_caller]
@@ -254,19 +156,7 @@ impl<T> WorkQueue<T> {
             let Ok(mut store) = self.store.try_borrow_mut() else {
                 panic!("a WorkQueue was used by the comparison of its own jobs");
             };
-            match &mut *store {
-                Store::Fifo(jobs) => jobs.push_back(job),
-                Store::Lifo(jobs) => jobs.push(job),
-                Store::Priority(jobs, ranks) => {
-                    let (number, compare) = (ranks.next, ranks.compare);
-                    ranks.next += 1;
-                    jobs.insert(Ranked {
-                        item: job,
-                        number,
-                        compare,
-                    });
-                }
-            }
+            store.push(job);
             self.peak.set(self.peak.get().max(store.len()));
         }
         room.keep();
@@ -306,10 +196,7 @@ impl<T> WorkQueue<T> {
 
     fn pop(&self) -> Option<Job<'_, T>> {
         let item = self.store.borrow_mut().pop()?;
-        let job = Job {
-            item: Some(item),
-            queue: self,
-        };
+        let job = Job::new(item, self);
         self.room.put().wake();
         if self.is_ended() {
             self.jobs.close().wake();
@@ -436,83 +323,6 @@ impl Drop for Joining<'_> {
     }
 }
 
-/// A job that is being worked on, from [`WorkQueue::get`]. Dropped, it is done.
-#[must_use = "dropping it says that the job is done"]
-pub struct Job<'a, T> {
-    item: Option<T>,
-    queue: &'a WorkQueue<T>,
-}
-
-impl<T> Job<'_, T> {
-    /// The item by itself; the job counts as done from here on.
-    pub fn into_inner(mut self) -> T {
-        match self.item.take() {
-            Some(item) => item,
-            None => unreachable!("a job has its item until it is dropped"),
-        }
-    }
-}
-
-impl<T> Deref for Job<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        match &self.item {
-            Some(item) => item,
-            None => unreachable!("a job has its item until it is dropped"),
-        }
-    }
-}
-
-impl<T> DerefMut for Job<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        match &mut self.item {
-            Some(item) => item,
-            None => unreachable!("a job has its item until it is dropped"),
-        }
-    }
-}
-
-impl<T> Drop for Job<'_, T> {
-    fn drop(&mut self) {
-        struct Done<'a, T>(&'a WorkQueue<T>);
-        impl<T> Drop for Done<'_, T> {
-            fn drop(&mut self) {
-                self.0.task_done();
-            }
-        }
-        // Also if the item's destructor panics.
-        let _done = Done(self.queue);
-        discard(self.item.take());
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Job<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Job").field(&**self).finish()
-    }
-}
-
-/// What a queue is like at the moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Statistics {
-    /// Jobs in the queue.
-    pub queued: usize,
-    /// How many it holds at most.
-    pub capacity: usize,
-    /// Jobs in the queue, and those being worked on.
-    pub unfinished: usize,
-    /// Tasks that wait for room.
-    pub tasks_waiting_put: usize,
-    /// Tasks that wait for a job.
-    pub tasks_waiting_get: usize,
-    /// Tasks that wait until all is done.
-    pub tasks_waiting_join: usize,
-    /// The most that `queued` has ever been.
-    pub peak_queued: usize,
-}
-
 /// As in "a job of WorkQueue(0 of 3)".
 impl<T> fmt::Display for WorkQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -522,11 +332,7 @@ impl<T> fmt::Display for WorkQueue<T> {
 
 impl<T> fmt::Debug for WorkQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let order = match *self.store.borrow() {
-            Store::Fifo(_) => "fifo",
-            Store::Lifo(_) => "lifo",
-            Store::Priority(..) => "priority",
-        };
+        let order = self.store.borrow().order();
         write!(
             f,
             "WorkQueue {{ {order}, shut_down: {:?}, {:?} }}",
