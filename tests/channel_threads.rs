@@ -9,10 +9,11 @@ use nestling::channel::sync::{SendBlockingError, WouldBlockRun, channel, unbound
 use nestling::channel::{SendError, TryRecvError, TrySendError};
 use nestling::{BoxError, move_on_after, ok, open_nursery};
 
-use support::{run, settle, times, until};
+use support::{LeakCheck, run, settle, times, until};
 
 #[test]
 fn threads_feed_a_task() {
+    let _leaks = LeakCheck::begin();
     for capacity in [0, 1, 10] {
         let (sender, receiver) = channel(capacity);
         let each = times(300, 10);
@@ -40,6 +41,7 @@ fn threads_feed_a_task() {
 
 #[test]
 fn a_task_feeds_threads() {
+    let _leaks = LeakCheck::begin();
     for capacity in [0, 1, 10] {
         let (sender, receiver) = channel(capacity);
         let count = times(600, 20);
@@ -74,6 +76,7 @@ fn a_task_feeds_threads() {
 
 #[test]
 fn runs_of_two_threads_talk() {
+    let _leaks = LeakCheck::begin();
     let (ping, pings) = channel(1);
     let (pong, pongs) = channel(1);
     let count = times(300, 10);
@@ -96,6 +99,7 @@ fn runs_of_two_threads_talk() {
 
 #[test]
 fn a_thread_hears_that_the_run_has_ended() {
+    let _leaks = LeakCheck::begin();
     let (sender, receiver) = channel(1);
     let (back, answers) = channel::<u8>(1);
     thread::scope(|scope| {
@@ -126,6 +130,7 @@ fn a_thread_hears_that_the_run_has_ended() {
 
 #[test]
 fn a_task_hears_that_the_thread_is_gone() {
+    let _leaks = LeakCheck::begin();
     run(async {
         let (sender, receiver) = channel::<u8>(1);
         let (back, answers) = channel(0);
@@ -149,6 +154,7 @@ fn a_task_hears_that_the_thread_is_gone() {
 
 #[test]
 fn a_blocking_call_on_the_thread_of_a_run_is_refused() {
+    let _leaks = LeakCheck::begin();
     let (sender, receiver) = channel(0);
     run(async {
         assert_eq!(receiver.recv_blocking(), Err(WouldBlockRun));
@@ -161,6 +167,7 @@ fn a_blocking_call_on_the_thread_of_a_run_is_refused() {
 
 #[test]
 fn a_task_that_is_cut_off_leaves_the_item_to_a_thread() {
+    let _leaks = LeakCheck::begin();
     let (sender, receiver) = channel(0);
     thread::scope(|scope| {
         let other = receiver.clone();
@@ -179,6 +186,7 @@ fn a_task_that_is_cut_off_leaves_the_item_to_a_thread() {
 
 #[test]
 fn many_threads_on_both_sides() {
+    let _leaks = LeakCheck::begin();
     let (sender, receiver) = channel(2);
     let each = times(200, 5);
     let total: usize = thread::scope(|scope| {
@@ -236,6 +244,7 @@ fn many_threads_on_both_sides() {
 
 #[test]
 fn unsent_items_come_back_to_the_thread_that_closes() {
+    let _leaks = LeakCheck::begin();
     let (sender, receiver) = unbounded();
     for item in 0..3 {
         sender.try_send(item).unwrap();
@@ -247,6 +256,7 @@ fn unsent_items_come_back_to_the_thread_that_closes() {
 
 #[test]
 fn ends_and_futures_may_go_to_other_threads() {
+    let _leaks = LeakCheck::begin();
     fn is_send<T: Send>(_: &T) {}
     fn is_sync<T: Sync>(_: &T) {}
     let (sender, receiver) = channel::<u8>(1);
