@@ -1,20 +1,18 @@
 //! The channels of `local-sync`, made for one thread, on tokio, current_thread with a `LocalSet`.
 
-use peers::{Batches, CAPACITY, Error, PRODUCERS, Shape};
-use tokio::runtime::Builder;
 use local_sync::mpsc::bounded::channel;
+use peers::{Batches, Error, Shape};
+use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local};
 
 fn main() -> Result<(), Error> {
     peers::end_with_parent()?;
     let batches = Batches::from_arguments()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
-        match batches.shape {
-            Shape::PingPong => ping_pong(batches).await,
-            _ => producers(batches).await,
-        }
-    })
+    if batches.shape != Shape::PingPong {
+        return Err("only the round trip is written for local-sync".into());
+    }
+    LocalSet::new().block_on(&runtime, ping_pong(batches))
 }
 
 async fn ping_pong(batches: Batches) -> Result<(), Error> {
@@ -38,27 +36,4 @@ async fn ping_pong(batches: Batches) -> Result<(), Error> {
     });
     main.await??;
     echo.await?
-}
-
-async fn producers(batches: Batches) -> Result<(), Error> {
-    let (sender, mut receiver) = channel(CAPACITY);
-    for _ in 0..PRODUCERS {
-        let sender = sender.clone();
-        spawn_local(async move {
-            let mut item = 0;
-            while sender.send(item).await.is_ok() {
-                item += 1;
-            }
-        });
-    }
-    let main = spawn_local(async move {
-        let batch = async |items| {
-            for _ in 0..items {
-                receiver.recv().await.ok_or("the producers are gone")?;
-            }
-            Ok::<_, Error>(())
-        };
-        batches.run(batch).await
-    });
-    main.await?
 }
