@@ -3,6 +3,7 @@
 mod support;
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -628,6 +629,26 @@ fn a_waker_that_panics_leaves_the_others_to_be_woken() {
         assert_eq!(flag.count(), 1);
         assert_eq!(first.await, None);
         assert_eq!(second.await, None);
+    });
+}
+
+#[test]
+fn a_receiver_that_wakes_another_one_may_panic_in_that() {
+    run(async {
+        let (sender, receiver) = channel::<u8>(0);
+        let bad = waker_of(&std::sync::Arc::new(PanicOnWake));
+        let mut first = Box::pin(receiver.recv());
+        let mut second = Box::pin(with_waker(bad, receiver.recv()));
+        assert!(poll_once(&mut first).await.is_pending());
+        assert!(poll_once(&mut second).await.is_pending());
+        sender.try_send(1).unwrap();
+        drop(sender);
+        // It takes the last item, and so tells the other one of the end.
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        catch(|| first.as_mut().poll(&mut cx));
+        drop(first);
+        assert_eq!(second.await, None);
+        assert_eq!(receiver.statistics().tasks_waiting_recv, 0);
     });
 }
 

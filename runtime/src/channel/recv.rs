@@ -8,6 +8,7 @@ use super::access::Access;
 use super::error::TryRecvError;
 use super::state::Receiving;
 use super::waiters::Key;
+use super::wakes::Wakes;
 use crate::{poll_proceed, waits_for};
 
 /// Receives an item.
@@ -27,21 +28,22 @@ impl<'a, A: Access> Recv<'a, A> {
 
     fn park(&mut self, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
         let waker = cx.waker().clone();
-        let parked = self.channel.change(|state, wakes| {
+        let mut wakes = Wakes::new();
+        let parked = self.channel.with(|state| {
             if !state.must_wait() {
-                match state.try_recv(wakes) {
+                match state.try_recv(&mut wakes) {
                     Err(TryRecvError::Empty) => {}
                     Err(TryRecvError::Ended) => return Err((None, waker)),
                     Ok(item) => return Err((Some(item), waker)),
                 }
             }
-            Ok(state.park_receiver(waker, wakes))
+            Ok(state.park_receiver(waker, &mut wakes))
         });
+        // Whether it is parked is noted before anything foreign runs, which may panic.
+        self.parked = parked.as_ref().ok().copied();
+        wakes.wake();
         match parked {
-            Ok(key) => {
-                self.parked = Some(key);
-                self.pending()
-            }
+            Ok(_) => self.pending(),
             Err((item, waker)) => {
                 drop(waker);
                 Poll::Ready(item)
@@ -51,11 +53,11 @@ impl<'a, A: Access> Recv<'a, A> {
 
     fn poll_parked(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
         // An item that was handed over is delivered also in a cancelled context.
-        let owned = self
-            .channel
-            .change(|state, wakes| state.take_owned(key, wakes));
+        let mut wakes = Wakes::new();
+        let owned = self.channel.with(|state| state.take_owned(key, &mut wakes));
         if let Some(item) = owned {
             self.parked = None;
+            wakes.wake();
             return Poll::Ready(Some(item));
         }
         ready!(poll_proceed(cx));
@@ -66,22 +68,22 @@ impl<'a, A: Access> Recv<'a, A> {
             return self.pending();
         }
         let waker = cx.waker().clone();
-        let (receiving, old) = self.channel.change(|state, wakes| {
-            let receiving = state.poll_receiver(key, wakes);
+        let (receiving, old) = self.channel.with(|state| {
+            let receiving = state.poll_receiver(key, &mut wakes);
             match receiving {
                 Receiving::Waiting => (receiving, state.receiving().set_waker(key, waker)),
                 _ => (receiving, Some(waker)),
             }
         });
+        if !matches!(receiving, Receiving::Waiting) {
+            self.parked = None;
+        }
+        wakes.wake();
         drop(old);
         match receiving {
             Receiving::Waiting => self.pending(),
-            Receiving::Item(item) => {
-                self.parked = None;
-                Poll::Ready(Some(item))
-            }
+            Receiving::Item(item) => Poll::Ready(Some(item)),
             Receiving::Ended(waker) => {
-                self.parked = None;
                 drop(waker);
                 Poll::Ready(None)
             }
@@ -141,14 +143,16 @@ pub(super) fn poll_stream<A: Access>(
         Err(TryRecvError::Empty) => {}
     }
     let waker = cx.waker().clone();
-    let parked = channel.change(|state, wakes| match state.try_recv(wakes) {
-        Err(TryRecvError::Empty) => Ok(state.park_stream(waker, wakes)),
+    let mut wakes = Wakes::new();
+    let parked = channel.with(|state| match state.try_recv(&mut wakes) {
+        Err(TryRecvError::Empty) => Ok(state.park_stream(waker, &mut wakes)),
         Err(TryRecvError::Ended) => Err((None, waker)),
         Ok(item) => Err((Some(item), waker)),
     });
+    *place = parked.as_ref().ok().copied();
+    wakes.wake();
     match parked {
-        Ok(key) => {
-            *place = Some(key);
+        Ok(_) => {
             wait_for_item(channel);
             Poll::Pending
         }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::access::Access;
 use super::error::{Closed, SendError, TrySendError};
@@ -71,13 +71,14 @@ impl<'a, A: Access> SendItem<'a, A> {
             return Poll::Ready(Ok(()));
         }
         ready!(poll_proceed(cx));
-        match remember_sender(self.channel, key, cx) {
-            Sending::Served => {
-                self.stage = Stage::Done;
-                Poll::Ready(Ok(()))
-            }
+        let (sending, old) = remember_sender(self.channel, key, cx);
+        if !matches!(sending, Sending::Waiting) {
+            self.stage = Stage::Done;
+        }
+        drop(old);
+        match sending {
+            Sending::Served => Poll::Ready(Ok(())),
             Sending::Closed(brought, waker) => {
-                self.stage = Stage::Done;
                 drop(waker);
                 match brought {
                     Brought::Item(item) => Poll::Ready(Err(SendError(item))),
@@ -99,19 +100,24 @@ fn wait_for_room<A: Access>(channel: &A) {
     waits_for(|| format!("room in {}", channel.with(|state| state.statistics())));
 }
 
-/// Has a parked sender woken through `cx`.
-fn remember_sender<A: Access>(channel: &A, key: Key, cx: &mut Context<'_>) -> Sending<A::Item> {
+/// Has a parked sender woken through `cx`. The waker is to be dropped when it is noted whether the sender
+/// is still parked, since that may panic.
+fn remember_sender<A: Access>(
+    channel: &A,
+    key: Key,
+    cx: &mut Context<'_>,
+) -> (Sending<A::Item>, Option<Waker>) {
     let (known, sending) = channel.with(|state| {
         let sending = state.poll_sender(key);
         let waits = matches!(sending, Sending::Waiting);
         (!waits || state.sending().knows(key, cx.waker()), sending)
     });
     if known {
-        return sending;
+        return (sending, None);
     }
     // Cloning and dropping wakers is foreign code: not while the state is borrowed.
     let waker = cx.waker().clone();
-    let (sending, old) = channel.with(|state| {
+    channel.with(|state| {
         let sending = state.poll_sender(key);
         let waits = matches!(sending, Sending::Waiting);
         let old = if waits {
@@ -120,9 +126,7 @@ fn remember_sender<A: Access>(channel: &A, key: Key, cx: &mut Context<'_>) -> Se
             Some(waker)
         };
         (sending, old)
-    });
-    drop(old);
-    sending
+    })
 }
 
 impl<A: Access> Future for SendItem<'_, A> {
@@ -208,13 +212,14 @@ impl<A: Access> Future for Reserve<'_, A> {
         if !self.channel.with(|state| state.is_sender_served(key)) {
             ready!(poll_proceed(cx));
         }
-        match remember_sender(self.channel, key, cx) {
-            Sending::Served => {
-                self.parked = None;
-                Poll::Ready(Ok(()))
-            }
+        let (sending, old) = remember_sender(self.channel, key, cx);
+        if !matches!(sending, Sending::Waiting) {
+            self.parked = None;
+        }
+        drop(old);
+        match sending {
+            Sending::Served => Poll::Ready(Ok(())),
             Sending::Closed(_, waker) => {
-                self.parked = None;
                 drop(waker);
                 Poll::Ready(Err(Closed))
             }
@@ -274,11 +279,13 @@ impl<A: Access> Future for Closing<'_, A> {
                 None => (Some(closing.push_back((), waker)), None),
             }
         });
+        if parked.is_some() {
+            self.parked = parked;
+        }
         drop(old);
-        let Some(key) = parked else {
+        if parked.is_none() {
             return Poll::Ready(());
-        };
-        self.parked = Some(key);
+        }
         waits_for(|| {
             let channel = self.channel.with(|state| state.statistics());
             format!("the last receiver of {channel} to go")
