@@ -58,9 +58,9 @@ pub use nestling_runtime::signal;
 pub use nestling_runtime::to_thread;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
-    Sleep, SleepForever, Statistics, SystemClock, TaskTree, checkpoint, current_time, interval, io,
-    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics, task_tree,
-    waits_for, waits_for_outside,
+    Sleep, SleepForever, Statistics, SystemClock, TaskTree, channel, checkpoint, current_time,
+    interval, io, is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
+    task_tree, waits_for, waits_for_outside,
 };
 
 /// The way back from threads into a run: [`run`](from_thread::run) and

@@ -7,10 +7,12 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use nestling::channel::channel;
 use nestling::{
     CancelScope, catch_cancel, checkpoint, move_on_after, on_cancel, open_nursery, run, shield,
     sleep,
@@ -124,4 +126,28 @@ fn a_child_more_is_one_allocation_more() {
     };
     // The queue of ready tasks grows to a power of two, the same for both.
     assert_eq!(nursery(60) - nursery(50), 10);
+}
+
+#[test]
+fn channels_that_have_grown_allocate_nothing() {
+    let (sender, receiver) = channel(1);
+    let (sender, receiver) = (&sender, &receiver);
+    let allocations = allocations_of(async || {
+        for item in 0..100 {
+            // Through the queue, into a parked receiver, and out of a parked sender.
+            sender.send(item).await.unwrap();
+            assert_eq!(receiver.recv().await, Some(item));
+            let mut parked = receiver.recv();
+            assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut parked).poll(cx).is_pending())).await);
+            sender.send(item).await.unwrap();
+            assert_eq!(parked.await, Some(item));
+            sender.send(item).await.unwrap();
+            let mut parked = sender.send(item);
+            assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut parked).poll(cx).is_pending())).await);
+            assert_eq!(receiver.recv().await, Some(item));
+            assert_eq!(parked.await, Ok(()));
+            assert_eq!(receiver.recv().await, Some(item));
+        }
+    });
+    assert_eq!(allocations, 0);
 }

@@ -2,6 +2,7 @@
 //! `WORK-PEER` for each of its peers in `peers/src/bin`.
 
 mod batched;
+mod channel;
 mod echo;
 mod spawn;
 mod threads;
@@ -22,6 +23,10 @@ pub(crate) const WORKS: &[Work] = &[
     Work {
         name: "echo",
         run: echo::run,
+    },
+    Work {
+        name: "channel",
+        run: channel::run,
     },
     Work {
         name: "spawn",

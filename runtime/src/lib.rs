@@ -6,6 +6,7 @@
 
 mod cancelled;
 mod canceller;
+pub mod channel;
 mod checkpoint;
 mod clock;
 mod context;

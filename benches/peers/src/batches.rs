@@ -11,7 +11,17 @@ pub enum Shape {
     Plain,
     /// Each adds one to a counter that is a local of the batch.
     Borrowing,
+    /// An item goes to another task and comes back.
+    PingPong,
+    /// An item comes from one of [`PRODUCERS`].
+    Producers,
 }
+
+/// How many tasks feed one consumer.
+pub const PRODUCERS: usize = 4;
+
+/// The capacity of the channel between them.
+pub const CAPACITY: usize = 100;
 
 /// A number of equal batches, each timed by itself: the time of one is
 /// from before its first operation until after its last.
@@ -25,7 +35,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// From `--batches N --operations N --shape plain|borrowing`.
+    /// From `--batches N --operations N --shape NAME`.
     pub fn from_arguments() -> Result<Self, Error> {
         let mut parser = lexopt::Parser::from_env();
         let mut batches = Self {
@@ -71,7 +81,9 @@ impl Shape {
         match name {
             "plain" => Ok(Self::Plain),
             "borrowing" => Ok(Self::Borrowing),
-            _ => Err("the shapes are `plain` and `borrowing`"),
+            "ping-pong" => Ok(Self::PingPong),
+            "producers" => Ok(Self::Producers),
+            _ => Err("the shapes are `plain`, `borrowing`, `ping-pong` and `producers`"),
         }
     }
 }

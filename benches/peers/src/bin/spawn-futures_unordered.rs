@@ -13,7 +13,7 @@ fn main() -> Result<(), peers::Error> {
     let batches = Batches::from_arguments()?;
     match batches.shape {
         Shape::Plain => block_on(batches.run(plain)),
-        Shape::Borrowing => block_on(batches.run(borrowing)),
+        _ => block_on(batches.run(borrowing)),
     }
 }
 

@@ -12,7 +12,7 @@ fn main() -> Result<(), peers::Error> {
     nestling::run(async {
         match batches.shape {
             Shape::Plain => batches.run(plain).await,
-            Shape::Borrowing => batches.run(borrowing).await,
+            _ => batches.run(borrowing).await,
         }
     })
 }

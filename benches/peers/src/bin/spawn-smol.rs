@@ -20,7 +20,7 @@ fn main() -> Result<(), peers::Error> {
                     .run(async |children| plain(&executor, children).await)
                     .await
             }
-            Shape::Borrowing => batches.run(borrowing).await,
+            _ => batches.run(borrowing).await,
         }
     };
     smol::block_on(executor.run(main))
