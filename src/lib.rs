@@ -30,6 +30,7 @@
 //! * [`NurseryError`] and [`MultiError`] are what comes out when something fails.
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
+//! * [`sync`] has locks, semaphores, events and their like.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
@@ -52,8 +53,8 @@ pub use nestling_nursery::{
 pub use nestling_runtime::signal;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
-    Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
-    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
+    Sleep, SleepForever, Statistics, SystemClock, TaskId, checkpoint, current_time, interval, io,
+    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics, sync,
 };
 
 /// Chapters for readers, to be read in any order.
