@@ -11,8 +11,8 @@ use std::rc::Rc;
 use nestling::sync::{Borrower, CapacityLimiter, Lock, RwLock, Semaphore};
 use nestling::{CancelScope, checkpoint, move_on_after, open_nursery, shield, sleep_forever};
 use support::{
-    Either, Flag, Log, PanicOnWake, catch, leak, poll_once, run, run_virtual, select,
-    settle, until, waker_of, with_waker,
+    Either, Flag, Log, PanicOnWake, catch, leak, poll_once, run, run_virtual, select, settle,
+    until, waker_of, with_waker,
 };
 
 trait LockLike: Sized {

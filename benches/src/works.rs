@@ -4,6 +4,7 @@
 mod batched;
 mod echo;
 mod spawn;
+mod sync;
 mod timeout;
 
 use crate::Error;
@@ -25,6 +26,10 @@ pub(crate) const WORKS: &[Work] = &[
     Work {
         name: "spawn",
         run: spawn::run,
+    },
+    Work {
+        name: "sync",
+        run: sync::run,
     },
     Work {
         name: "timeout",

@@ -11,6 +11,14 @@ pub enum Shape {
     Plain,
     /// Each adds one to a counter that is a local of the batch.
     Borrowing,
+    /// Each takes a lock that is free, and releases it.
+    Lock,
+    /// Each takes a permit of a semaphore that has one, and gives it back.
+    Semaphore,
+    /// Each takes a lock that three tasks are after, and waits once while it holds it.
+    Contended,
+    /// Each wakes another task that waits for it, and waits until that one has answered.
+    PingPong,
 }
 
 /// A number of equal batches, each timed by itself: the time of one is
@@ -25,7 +33,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// From `--batches N --operations N --shape plain|borrowing`.
+    /// From `--batches N --operations N --shape NAME`.
     pub fn from_arguments() -> Result<Self, Error> {
         let mut parser = lexopt::Parser::from_env();
         let mut batches = Self {
@@ -71,7 +79,13 @@ impl Shape {
         match name {
             "plain" => Ok(Self::Plain),
             "borrowing" => Ok(Self::Borrowing),
-            _ => Err("the shapes are `plain` and `borrowing`"),
+            "lock" => Ok(Self::Lock),
+            "semaphore" => Ok(Self::Semaphore),
+            "contended" => Ok(Self::Contended),
+            "ping-pong" => Ok(Self::PingPong),
+            _ => Err(
+                "the shapes are `plain`, `borrowing`, `lock`, `semaphore`, `contended` and `ping-pong`",
+            ),
         }
     }
 }
