@@ -35,6 +35,8 @@ pub struct Promise<T> {
     maker: Semaphore,
 }
 
+const WHAT: &str = "the value of the promise";
+
 impl<T> Promise<T> {
     /// One without a value.
     #[track_caller]
@@ -42,8 +44,8 @@ impl<T> Promise<T> {
     pub const fn new() -> Promise<T> {
         Promise {
             value: OnceCell::new(),
-            lot: ParkingLot::new("the value of the promise"),
-            maker: Semaphore::new(1),
+            lot: ParkingLot::new(WHAT),
+            maker: Semaphore::waited_for_as(WHAT, 1, 1),
         }
     }
 

@@ -53,11 +53,17 @@ impl Semaphore {
     #[track_caller]
     #[must_use]
     pub const fn with_max(permits: usize, max: usize) -> Semaphore {
+        Semaphore::waited_for_as("a permit of the semaphore", permits, max)
+    }
+
+    /// Part of something else, which is what tasks wait for.
+    #[track_caller]
+    pub(super) const fn waited_for_as(what: &'static str, permits: usize, max: usize) -> Semaphore {
         Semaphore {
             free: Cell::new(if permits < max { permits } else { max }),
             held: Cell::new(0),
             max,
-            lot: ParkingLot::new("a permit of the semaphore"),
+            lot: ParkingLot::new(what),
         }
     }
 
@@ -289,7 +295,11 @@ impl<S: Deref<Target = Semaphore> + Clone> Future for AcquirePermits<S> {
             &semaphore.lot,
             || semaphore.take(count),
             || count,
-            || semaphore.settle(),
+            || {
+                if semaphore.free.get() > 0 {
+                    semaphore.settle();
+                }
+            },
         ));
         Poll::Ready(Permit::new(this.semaphore.clone(), count))
     }

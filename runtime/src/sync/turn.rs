@@ -50,7 +50,7 @@ impl<W: Copy> Turn<W> {
         request: impl FnOnce() -> W,
         settle: impl FnOnce(),
     ) -> Poll<()> {
-        let stands = |park: &Park<W>| park.is_parked() || park.is_unparked();
+        let stands = |park: &Park<W>| park.is_unparked() || park.is_parked();
         if let Some(park) = self.park.as_mut().filter(|park| stands(park)) {
             ready!(Pin::new(park).poll(cx));
             self.park = None;

@@ -100,6 +100,9 @@ impl RawLock {
 
     /// Hands it over if it is free.
     pub(crate) fn settle(&self) {
+        if self.locked.get() {
+            return;
+        }
         self.lot.unpark_while(|owner| self.try_take(owner));
     }
 

@@ -40,9 +40,10 @@ impl Wakers {
     }
 
     fn wake_all(&mut self) -> Option<Box<dyn Any + Send>> {
-        let mut panic = None;
-        for waker in self.first.take().into_iter().chain(self.rest.drain(..)) {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        let wake = |waker: Waker| catch_unwind(AssertUnwindSafe(|| waker.wake())).err();
+        let mut panic = self.first.take().and_then(wake);
+        if !self.rest.is_empty() {
+            for payload in self.rest.drain(..).filter_map(wake) {
                 panic.get_or_insert(payload);
             }
         }
