@@ -67,10 +67,32 @@ impl<W> Park<W> {
     }
 
     fn look(&self, is_it: impl FnOnce(&State<W>) -> bool) -> bool {
-        match self.place {
-            Place::At(key) => find(&self.lot, key, |_, state| is_it(state)),
-            Place::Outside | Place::Done => false,
+        let Place::At(key) = self.place else {
+            return false;
+        };
+        let queue = self.lot.queue.borrow();
+        match &queue.get(key).state {
+            State::Moved(..) => {
+                drop(queue);
+                find(&self.lot, key, |_, state| is_it(state))
+            }
+            state => is_it(state),
         }
+    }
+
+    /// Takes note of having been unparked, if it has been.
+    fn end(&mut self) -> bool {
+        let Place::At(key) = self.place else {
+            return false;
+        };
+        let mut queue = self.lot.queue.borrow_mut();
+        if !matches!(queue.get(key).state, State::Unparked) {
+            return false;
+        }
+        // Its waker has been woken, so that no foreign code is dropped here.
+        drop(queue.free(key));
+        self.place = Place::Done;
+        true
     }
 
     /// Goes after a waiter that was moved to another lot.
@@ -178,16 +200,17 @@ impl<W: Copy> Future for Park<W> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.follow();
-        this.refresh(cx);
-        if this.place == Place::Done {
-            return Poll::Ready(());
-        }
-        // It took effect, so that also one who has been cancelled since gets to know.
-        if this.is_unparked() {
-            this.leave();
-            this.place = Place::Done;
-            return Poll::Ready(());
+        if this.place != Place::Outside {
+            this.follow();
+            // Both: what it is woken by may come while its waker is being changed.
+            if !this.end() {
+                this.refresh(cx);
+                this.end();
+            }
+            // It took effect, so that also one who has been cancelled since gets to know.
+            if this.place == Place::Done {
+                return Poll::Ready(());
+            }
         }
         if !this.is_parked() {
             this.leave();
