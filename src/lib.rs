@@ -33,6 +33,7 @@
 //! * [`test`](macro@test) is for tests, with the virtual time and more of [`testing`].
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
+//! * [`sync`] has locks, semaphores, events and their like.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`testing`] has what tests need.
 //! * [`RunHandle`] leads into a run from other threads.
@@ -58,9 +59,9 @@ pub use nestling_runtime::signal;
 pub use nestling_runtime::to_thread;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
-    Sleep, SleepForever, Statistics, SystemClock, TaskTree, channel, checkpoint, current_time,
-    interval, io, is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
-    task_tree, waits_for, waits_for_outside,
+    Sleep, SleepForever, Statistics, SystemClock, TaskId, TaskTree, channel, checkpoint,
+    current_time, interval, io, is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until,
+    statistics, sync, task_tree, waits_for, waits_for_outside,
 };
 
 /// The way back from threads into a run: [`run`](from_thread::run) and

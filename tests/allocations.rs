@@ -8,11 +8,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use nestling::channel::channel;
+use nestling::sync::{Barrier, Event, Lock, ParkingLot, Promise, RwLock, Semaphore};
 use nestling::{
     CancelScope, catch_cancel, checkpoint, move_on_after, on_cancel, open_nursery, run, shield,
     sleep,
@@ -150,4 +151,67 @@ fn channels_that_have_grown_allocate_nothing() {
         }
     });
     assert_eq!(allocations, 0);
+}
+
+#[test]
+fn what_is_free_is_had_without_an_allocation() {
+    let lock = Lock::new(0);
+    let semaphore = Semaphore::new(3);
+    let rw_lock = RwLock::new(0);
+    let (event, promise) = (Event::new(), Promise::new());
+    event.set();
+    promise.set(1).unwrap();
+    let barrier = Barrier::new(1);
+    let all = allocations_of(async || {
+        *lock.acquire().await += 1;
+        drop(semaphore.acquire_many(2).await);
+        drop(rw_lock.read().await);
+        *rw_lock.write().await += 1;
+        event.wait().await;
+        promise.wait().await;
+        barrier.wait().await;
+    });
+    assert_eq!(all, 0);
+    let before = ALLOCATIONS.get();
+    drop((
+        Lock::new(0),
+        Semaphore::new(0),
+        RwLock::new(0),
+        Event::new(),
+    ));
+    assert_eq!(ALLOCATIONS.get(), before);
+}
+
+#[test]
+fn waiting_for_ones_turn_allocates_nothing_once_the_line_has_been_as_long() {
+    let (semaphore, lock, event_lot) = (
+        Semaphore::new(0),
+        Lock::unowned(0),
+        ParkingLot::<()>::new("it"),
+    );
+    let all = allocations_of(async || {
+        let held = lock.acquire().await;
+        let mut waiting = (
+            pin!(semaphore.acquire()),
+            pin!(lock.acquire()),
+            pin!(event_lot.park()),
+            pin!(event_lot.park()),
+        );
+        poll_fn(|cx| {
+            assert!(waiting.0.as_mut().poll(cx).is_pending());
+            assert!(waiting.1.as_mut().poll(cx).is_pending());
+            assert!(waiting.2.as_mut().poll(cx).is_pending());
+            assert!(waiting.3.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        semaphore.add_permits(1).unwrap();
+        drop(held);
+        event_lot.unpark_all();
+        waiting.0.await.forget();
+        drop(waiting.1.await);
+        waiting.2.await;
+        waiting.3.await;
+    });
+    assert_eq!(all, 0);
 }

@@ -6,6 +6,7 @@ mod channel;
 mod echo;
 mod spawn;
 mod threads;
+mod sync;
 mod timeout;
 
 use crate::Error;
@@ -35,6 +36,10 @@ pub(crate) const WORKS: &[Work] = &[
     Work {
         name: "threads",
         run: threads::run,
+    },
+    Work {
+        name: "sync",
+        run: sync::run,
     },
     Work {
         name: "timeout",

@@ -552,6 +552,22 @@ pub(crate) fn task_label(index: u32) -> Option<Label> {
     })
 }
 
+/// The child task or main future that the frame belongs to; a body belongs to whoever opened its nursery.
+pub(crate) fn task_of(index: u32) -> Option<FrameId> {
+    with(|frames| {
+        let mut at = index;
+        while at != NO_FRAME {
+            let node = &frames.nodes[at as usize];
+            let kind = node.label.as_ref().map(Label::kind);
+            if matches!(kind, Some(FrameKind::Task | FrameKind::Main)) {
+                return Some(frames.id(at));
+            }
+            at = node.parent;
+        }
+        None
+    })
+}
+
 /// How many frames live on this thread.
 pub(crate) fn count() -> usize {
     with(|frames| frames.live())

@@ -32,7 +32,9 @@ mod run;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
+pub mod sync;
 mod task;
+mod task_id;
 pub mod testing;
 mod threads;
 mod time;
@@ -54,6 +56,7 @@ pub use label::{FrameKind, Label};
 pub use run::{Builder, RunError, describe, run};
 pub use statistics::{Statistics, statistics};
 pub use task::TaskQueue;
+pub use task_id::TaskId;
 pub use time::{
     Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever,
     sleep_until, try_current_time,

@@ -11,7 +11,13 @@ pub enum Shape {
     Plain,
     /// Each adds one to a counter that is a local of the batch.
     Borrowing,
-    /// An item goes to another task and comes back.
+    /// Each takes a lock that is free, and releases it.
+    Lock,
+    /// Each takes a permit of a semaphore that has one, and gives it back.
+    Semaphore,
+    /// Each takes a lock that three tasks are after, and waits once while it holds it.
+    Contended,
+    /// Another task is woken, or gets an item, and answers.
     PingPong,
     /// An item comes from one of [`PRODUCERS`].
     Producers,
@@ -81,9 +87,12 @@ impl Shape {
         match name {
             "plain" => Ok(Self::Plain),
             "borrowing" => Ok(Self::Borrowing),
+            "lock" => Ok(Self::Lock),
+            "semaphore" => Ok(Self::Semaphore),
+            "contended" => Ok(Self::Contended),
             "ping-pong" => Ok(Self::PingPong),
             "producers" => Ok(Self::Producers),
-            _ => Err("the shapes are `plain`, `borrowing`, `ping-pong` and `producers`"),
+            _ => Err("there is no such shape"),
         }
     }
 }

@@ -14,6 +14,7 @@ const CHANNEL: Batched = Batched {
     title: "channel",
     unit: "item",
     baseline: BASELINE,
+    batches: [100, 300],
     cases: &[
         Case {
             shape: "ping-pong",

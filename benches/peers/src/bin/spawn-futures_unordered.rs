@@ -13,7 +13,8 @@ fn main() -> Result<(), peers::Error> {
     let batches = Batches::from_arguments()?;
     match batches.shape {
         Shape::Plain => block_on(batches.run(plain)),
-        _ => block_on(batches.run(borrowing)),
+        Shape::Borrowing => block_on(batches.run(borrowing)),
+        _ => Err("this is not about spawning".into()),
     }
 }
 

@@ -12,7 +12,8 @@ fn main() -> Result<(), peers::Error> {
     nestling::run(async {
         match batches.shape {
             Shape::Plain => batches.run(plain).await,
-            _ => batches.run(borrowing).await,
+            Shape::Borrowing => batches.run(borrowing).await,
+            _ => Err("this is not about spawning".into()),
         }
     })
 }

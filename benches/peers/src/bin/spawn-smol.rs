@@ -20,7 +20,8 @@ fn main() -> Result<(), peers::Error> {
                     .run(async |children| plain(&executor, children).await)
                     .await
             }
-            _ => batches.run(borrowing).await,
+            Shape::Borrowing => batches.run(borrowing).await,
+            _ => Err("this is not about spawning".into()),
         }
     };
     smol::block_on(executor.run(main))
