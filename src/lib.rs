@@ -59,6 +59,7 @@ pub use nestling_runtime::{
 
 /// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet.
 pub mod testing {
+    pub use nestling_nursery::testing::*;
     pub use nestling_runtime::testing::*;
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::context;
+use crate::steps;
 
 /// What every operation asks before it does anything, in each of its polls.
 ///
@@ -28,10 +29,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
                 context.budget.set(left);
                 Poll::Ready(())
             }
-            None => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+            None => steps::poll_without_budget(cx),
         }
     })
 }
@@ -72,6 +70,7 @@ impl Future for Checkpoint {
         if self.yielded {
             return Poll::Ready(());
         }
+        steps::begin_yield();
         self.yielded = true;
         cx.waker().wake_by_ref();
         Poll::Pending

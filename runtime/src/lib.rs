@@ -30,6 +30,7 @@ mod run;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
+mod steps;
 mod task;
 pub mod testing;
 mod time;
