@@ -1,5 +1,7 @@
 //! `cancel_everywhere`: each kind of leak is found, each step is come to, and what is said leads back.
 
+#[path = "everywhere/probe.rs"]
+mod probe;
 mod support;
 
 use std::cell::{Cell, RefCell};
@@ -697,4 +699,23 @@ fn a_program_may_return_a_boxed_future() {
         Box::pin(checkpoint())
     }
     cancel_everywhere(boxed);
+}
+
+#[test]
+fn guards_and_marks_may_be_used_instead_of_tokens() {
+    probe::everywhere(async |probe| {
+        let _guard = probe.guard();
+        probe.at(sleep(TICK)).await;
+    });
+    let text = message_of(|| {
+        probe::everywhere_in(probe::Time::Real, async |probe| {
+            let guard = probe.guard();
+            forget(async move {
+                let _guard = guard;
+                pending::<()>().await;
+            })
+            .await;
+        });
+    });
+    assert!(text.contains("not every guard was dropped once"), "{text}");
 }
