@@ -8,7 +8,7 @@ use std::time::Duration;
 const OWN: &str = "nestling";
 
 /// How long what is on its way out may take: looks, and the time between them.
-const LOOKS: u32 = 2000;
+const LOOKS: u32 = 1000;
 const BETWEEN: Duration = Duration::from_millis(1);
 
 /// The open descriptors and the threads of the process at one moment, to be compared later.
