@@ -141,8 +141,8 @@ fn a_forgotten_timer_is_found() {
 fn a_forgotten_source_is_found() {
     let kept = RefCell::new(Vec::new());
     let text = said(CancelEverywhere::new(), async || {
-        kept.borrow_mut()
-            .push(TcpListener::bind("127.0.0.1:0").await?);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        kept.borrow_mut().push(listener);
         Ok::<_, BoxError>(())
     });
     assert!(text.contains("1 × source"), "{text}");

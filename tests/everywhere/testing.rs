@@ -3,7 +3,7 @@
 use nestling::testing::{
     Held, Proceed, Sequencer, assert_checkpoints, each_step, wait_all_tasks_blocked,
 };
-use nestling::{move_on_after, open_nursery, sleep};
+use nestling::{open_nursery, sleep};
 
 use crate::TICK;
 use crate::support::everywhere;
@@ -38,8 +38,7 @@ fn an_order() {
                     sleep(TICK).await;
                 });
             }
-            // Nobody ever comes before this one.
-            move_on_after(TICK, order.at(7)).await;
+            let _turn = order.at(3).await;
         })
         .await
     });
