@@ -103,7 +103,7 @@ fn tests_everywhere() -> String {
     tests
 }
 
-#[cfg(not(miri))]
+#[cfg_attr(miri, ignore = "it reads files, slowly")]
 #[test]
 fn every_future_of_the_library_is_stopped_everywhere() {
     let sources: Vec<String> = SOURCES
