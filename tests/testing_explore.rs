@@ -38,18 +38,19 @@ fn the_program_runs_once_with_each_seed() {
 #[test]
 fn seeds_give_different_orders_and_one_seed_the_same() {
     let orders = RefCell::new(Vec::new());
+    let count = support::times(50, 5);
     for _ in 0..2 {
-        explore(0..50, async |_| {
+        explore(0..count as u64, async |_| {
             let order = order().await;
             orders.borrow_mut().push(order);
         });
     }
     let orders = orders.into_inner();
-    assert_eq!(orders[..50], orders[50..]);
-    let mut different = orders[..50].to_vec();
+    assert_eq!(orders[..count], orders[count..]);
+    let mut different = orders[..count].to_vec();
     different.sort();
     different.dedup();
-    assert!(different.len() > 45, "{}", different.len());
+    assert!(different.len() * 10 > count * 9, "{}", different.len());
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn a_race() {
     seldom(&Cell::new(0));
 }
 
-#[cfg(not(miri))]
+#[cfg_attr(miri, ignore = "it starts a process")]
 #[test]
 fn a_seed_that_failed_fails_again_in_the_same_way() {
     let seed = Cell::new(0);
