@@ -154,7 +154,7 @@ fn broadcasts() {
         let (sender, receiver) = broadcast(2);
         let nursery = open_nursery(async |nursery: &Nursery<'_, '_>| {
             for _ in 0..2 {
-                let mut receiver = receiver.clone();
+                let mut receiver = sender.subscribe();
                 nursery.start_soon(async move {
                     let _guard = probe.guard();
                     for item in 0..3 {

@@ -220,6 +220,8 @@ fn events_and_promises() {
                         1
                     });
                     assert_eq!(*probe.at(made).await, 1);
+                    let known = promise.get_or_try_init(async || Err("it is there"));
+                    assert_eq!(probe.at(known).await, Ok(&1));
                 });
                 nursery.start_soon(async {
                     let _local = probe.guard();

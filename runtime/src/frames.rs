@@ -113,8 +113,11 @@ fn wake_stranded(id: FrameId, panic: &mut Option<Box<dyn Any + Send>>) {
 pub(crate) fn strand(waker: &Waker) {
     let Some(id) = current() else { return };
     let is_own = with(|frames| {
-        let own = &frames.node(id.index).waker;
-        own.as_ref().is_some_and(|own| own.will_wake(waker))
+        let node = frames.node(id.index);
+        let own = node.waker.as_ref();
+        let is_own = own.is_some_and(|own| own.will_wake(waker));
+        node.stalled |= is_own;
+        is_own
     });
     // Who polls the frame is woken together with it.
     if !is_own {

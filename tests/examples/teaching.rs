@@ -32,6 +32,7 @@ fn each_prints_what_its_source_promises() {
         "cleanup",
         "shield",
         "who_cancelled",
+        "testing_time",
         "threads",
     ];
     for name in names {

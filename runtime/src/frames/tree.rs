@@ -29,6 +29,8 @@ pub(super) struct Node {
     /// Woken when a frame around it is asked to shut down.
     pub(super) listener: bool,
     pub(super) shutdown: bool,
+    /// Something was polled with the frame's own waker while the frame was cancelled, and armed nothing.
+    pub(super) stalled: bool,
     /// A child frame that holds it was polled in the poll that is going on.
     pub(super) touched: bool,
     /// Polls in a row, while it was cancelled, in which no such child was polled.
@@ -54,6 +56,7 @@ impl Node {
             effective: false,
             listener: false,
             shutdown: false,
+            stalled: false,
             touched: false,
             untouched: 0,
             deadline: None,
@@ -157,6 +160,7 @@ impl Frames {
         node.effective = false;
         node.listener = false;
         node.shutdown = false;
+        node.stalled = false;
         node.touched = false;
         node.untouched = 0;
         node.deadline = None;
@@ -270,9 +274,14 @@ impl Frames {
             let effective = from_outside || node.cause.is_some();
             let changed = node.effective != effective;
             if changed {
-                if !effective || node.waker.is_some() {
+                let must_wake = match effective {
+                    true => node.waker.is_some(),
+                    false => node.stalled || super::stranded::are_there(),
+                };
+                if must_wake {
                     woken.push(self.id(at));
                 }
+                self.node(at).stalled = false;
                 self.node(at).effective = effective;
             }
             next = self.next(start, at, changed);
