@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::context;
+use crate::frames;
 
 /// What every operation asks before it does anything, in each of its polls.
 ///
@@ -17,6 +18,7 @@ use crate::context;
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     context::with(|context| {
         if context.cancelled.get() {
+            frames::strand(cx.waker());
             return Poll::Pending;
         }
         if context.frame.get() == context::NO_FRAME {
@@ -67,6 +69,7 @@ impl Future for Checkpoint {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if is_cancelled() {
+            frames::strand(cx.waker());
             return Poll::Pending;
         }
         if self.yielded {

@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) polls: Cell<u32>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
+    /// Some future was polled in a cancelled frame and is to be woken when that has gone.
+    pub(crate) stranded: Cell<bool>,
     /// The run of this thread, and its inbox: addresses to compare with, null outside a run.
     pub(crate) run: Cell<*const ()>,
     pub(crate) inbox: Cell<*const ()>,
@@ -48,6 +50,7 @@ thread_local! {
             epoch: Cell::new(0),
             polls: Cell::new(0),
             turn: Cell::new(None),
+            stranded: Cell::new(false),
             run: Cell::new(ptr::null()),
             inbox: Cell::new(ptr::null()),
             shuffle: Cell::new(0),
