@@ -78,6 +78,7 @@ pub mod from_thread {
 /// and a network in memory.
 pub mod testing {
     pub use nestling_net::testing::*;
+    pub use nestling_nursery::testing::*;
     pub use nestling_runtime::testing::*;
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::context;
 use crate::frames;
+use crate::steps;
 
 /// What every operation asks before it does anything, in each of its polls.
 ///
@@ -30,10 +31,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
                 context.budget.set(left);
                 Poll::Ready(())
             }
-            None => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+            None => steps::poll_without_budget(cx),
         }
     })
 }
@@ -75,6 +73,7 @@ impl Future for Checkpoint {
         if self.yielded {
             return Poll::Ready(());
         }
+        steps::begin_yield();
         self.yielded = true;
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -23,6 +23,11 @@ pub(crate) struct Context {
     pub(crate) cancelled: Cell<bool>,
     /// Checkpoints left to the task that is being polled.
     pub(crate) budget: Cell<u32>,
+    /// What a task that begins to be polled gets: nothing while steps are counted, so that each of its
+    /// checkpoints asks; `held` is its budget then.
+    pub(crate) full: Cell<u32>,
+    /// Checkpoints left that are not in `budget`.
+    pub(crate) held: Cell<u32>,
     /// Grows whenever some frame's effective state changes.
     pub(crate) epoch: Cell<u64>,
     /// Polls of tasks since the loop last looked at I/O.
@@ -47,6 +52,8 @@ thread_local! {
             frame: Cell::new(NO_FRAME),
             cancelled: Cell::new(false),
             budget: Cell::new(BUDGET),
+            full: Cell::new(BUDGET),
+            held: Cell::new(0),
             epoch: Cell::new(0),
             polls: Cell::new(0),
             turn: Cell::new(None),

@@ -32,6 +32,7 @@ mod run;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
+mod steps;
 pub mod sync;
 mod task;
 mod task_id;

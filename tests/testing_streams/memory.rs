@@ -15,7 +15,7 @@ use nestling::testing::{
 };
 use nestling::{BoxError, open_nursery, shield, sleep};
 
-use crate::support::{VirtualClock, catch, poll_once, run, run_virtual, run_with, settle};
+use crate::support::{catch, poll_once, run, run_virtual, run_with, settle};
 
 async fn all(stream: &MemoryStream) -> Vec<u8> {
     let mut all = Vec::new();
@@ -137,7 +137,7 @@ fn an_abort_wakes_the_reader_of_each_side() {
 
 #[test]
 fn hooks_delay_and_replace_operations() {
-    let clock = VirtualClock::new();
+    let clock = nestling::testing::MockClock::new();
     let builder = nestling::Builder::new().clock(clock.clone());
     run_with(builder, async {
         let (one, two) = memory_stream_pair();

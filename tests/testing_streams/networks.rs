@@ -14,7 +14,7 @@ use nestling::net::{
 use nestling::testing::{MemoryStream, memory_stream_pair};
 use nestling::{BoxError, NurseryError, checkpoint, open_nursery, sleep_forever};
 
-use crate::support::{VirtualClock, run, run_with, settle};
+use crate::support::{run, run_with, settle};
 
 const HOME: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7);
 
@@ -172,7 +172,7 @@ fn errors_of_accept_mean_the_same_on_any_listener() {
     const ECONNABORTED: i32 = 103;
     const EMFILE: i32 = 24;
     const EBADF: i32 = 9;
-    let clock = VirtualClock::new();
+    let clock = nestling::testing::MockClock::new();
     run_with(nestling::Builder::new().clock(clock.clone()), async {
         let (client, server) = memory_stream_pair();
         let aborted = (0..1000).map(|_| Err(ECONNABORTED));
