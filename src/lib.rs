@@ -33,9 +33,10 @@
 //! * [`test`](macro@test) is for tests, with the virtual time and more of [`testing`].
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
-//! * [`sync`] has locks, semaphores, events and their like.
+//! * [`channel`](mod@channel) and [`sync`] are for tasks that wait for each other: channels of all kinds,
+//!   locks, semaphores, events and their like; [`guide::talking`] tells which to use when.
 //! * [`net`] has TCP streams, listeners and servers.
-//! * [`testing`] has what tests need.
+//! * [`testing`] has what tests need; [`guide::testing`] explains it.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
 //! # What holds everywhere
@@ -85,6 +86,10 @@ pub mod testing {
 pub mod guide {
     #[doc = include_str!("../docs/cancellation.md")]
     pub mod cancellation {}
+    #[doc = include_str!("../docs/talking.md")]
+    pub mod talking {}
+    #[doc = include_str!("../docs/testing.md")]
+    pub mod testing {}
     #[doc = include_str!("../docs/threads.md")]
     pub mod threads {}
 }

@@ -40,6 +40,7 @@ fn an_unsized_value_will_do() {
 
 #[track_caller]
 fn assert_explains(text: &str) {
+    assert!(text.starts_with("the task `"), "{text}");
     assert!(text.contains("holds itself"), "{text}");
     assert!(text.contains("sync_lock.rs:"), "{text}");
     assert!(text.contains("Lock::unowned"), "{text}");
@@ -167,6 +168,7 @@ fn tasks_are_told_from_each_other() {
         );
         assert!(one != two && one != main && two != main);
         assert_eq!(format!("{one:?}"), "TaskId(ended)");
+        assert_eq!(one.to_string(), "a task that has ended");
         assert!(format!("{main:?}").contains("sync_lock.rs"), "{main:?}");
     }))
     .unwrap();

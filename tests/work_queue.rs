@@ -147,6 +147,7 @@ fn a_job_is_done_however_it_ends() {
         queue.put(7).await.unwrap();
         let job = queue.get().await.unwrap();
         assert_eq!(queue.statistics().unfinished, 1);
+        assert_eq!(format!("{job:>3}, {job:?}"), "  7, Job(7)");
         assert_eq!(job.into_inner(), 7);
         assert_eq!(queue.statistics().unfinished, 0);
     });
@@ -165,8 +166,10 @@ fn a_queue_that_is_shut_down_is_drained() {
             poll_once(&mut parked).await,
             Poll::Ready(Err(ShutDown('b')))
         );
-        assert_eq!(queue.put('c').await, Err(ShutDown('c')));
-        assert_eq!(queue.try_put('c'), Err(TryPutError::ShutDown('c')));
+        let late = queue.put('c').await.unwrap_err();
+        assert_eq!((late.into_job(), late.without_job()), ('c', ShutDown(())));
+        let late = queue.try_put('c').unwrap_err();
+        assert_eq!((late, late.into_job()), (TryPutError::ShutDown('c'), 'c'));
         let mut join = pin!(queue.join());
         assert!(poll_once(&mut join).await.is_pending());
         assert_eq!(queue.get().await.map(|job| *job), Some('a'));

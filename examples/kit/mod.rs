@@ -10,6 +10,7 @@
 pub mod args;
 pub mod descriptors;
 pub mod histogram;
+pub mod lines;
 pub mod load;
 pub mod output;
 pub mod pattern;

@@ -51,3 +51,13 @@ impl fmt::Debug for TaskId {
         }
     }
 }
+
+/// Its name, and where it was started, as in "`reader` (src/main.rs:12)".
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match frames::label(self.frame) {
+            Some(label) => write!(f, "{label:?}"),
+            None => f.write_str("a task that has ended"),
+        }
+    }
+}

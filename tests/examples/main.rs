@@ -1,6 +1,7 @@
 //! Each example program, run as a user runs it: what it prints, and how it ends.
 #![cfg(all(unix, not(miri)))]
 
+mod chat;
 mod client;
 mod closed_output;
 mod command_lines;
@@ -77,10 +78,31 @@ fn echo_by_threads(mut stream: TcpStream) {
     }
 }
 
+/// The name of each program, and its source, or the first file of that.
+fn sources() -> Vec<(String, String)> {
+    let folder = format!("{}/examples", env!("CARGO_MANIFEST_DIR"));
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let sources = entries.filter_map(|path| {
+        let name = path.file_stem()?.to_str()?.to_owned();
+        let file = if path.is_dir() {
+            path.join("main.rs")
+        } else {
+            path
+        };
+        // The folder of what they share has no first file.
+        Some((name, fs::read_to_string(file).ok()?))
+    });
+    sources.collect()
+}
+
 /// The lines that a program's source promises at its end.
 fn promised(name: &str) -> String {
-    let source = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
-    let source = fs::read_to_string(source).unwrap();
+    let (_, source) = sources()
+        .into_iter()
+        .find(|(other, _)| other == name)
+        .unwrap();
     let (_, comment) = source.rsplit_once("prints").unwrap();
     let lines = comment
         .lines()

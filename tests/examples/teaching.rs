@@ -34,6 +34,10 @@ fn each_prints_what_its_source_promises() {
         "who_cancelled",
         "testing_time",
         "threads",
+        "worker_pool",
+        "pipeline",
+        "rate_limit",
+        "chat",
     ];
     for name in names {
         let output = Program::start(name, &[]).end();
@@ -59,13 +63,8 @@ fn those_that_measure_time_begin_and_end_as_promised() {
 
 #[test]
 fn each_tells_how_to_run_it() {
-    let folder = format!("{}/examples", env!("CARGO_MANIFEST_DIR"));
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            let source = fs::read_to_string(&path).unwrap();
-            let first = source.lines().next().unwrap_or_default();
-            assert!(first.contains("`cargo run "), "{path:?}");
-        }
+    for (name, source) in sources() {
+        let first = source.lines().next().unwrap_or_default();
+        assert!(first.contains("`cargo run "), "{name}");
     }
 }

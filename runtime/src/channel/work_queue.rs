@@ -38,7 +38,7 @@ pub use statistics::Statistics;
 /// queue.shutdown(); // no more jobs
 ///
 /// while let Some(job) = queue.get().await {
-///     println!("{}", *job);
+///     println!("{job}");
 /// } // dropping the job says that it is done
 /// queue.join().await;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

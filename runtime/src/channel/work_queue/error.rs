@@ -10,6 +10,36 @@ pub struct ShutDown<T>(
     pub T,
 );
 
+impl<T> ShutDown<T> {
+    /// The job.
+    pub fn into_job(self) -> T {
+        self.0
+    }
+
+    /// The error without the job, for jobs that an error can't carry on, as they are not `Send` or borrow
+    /// something.
+    ///
+    /// ```
+    /// use nestling_runtime::channel::WorkQueue;
+    /// use nestling_runtime::channel::work_queue::ShutDown;
+    ///
+    /// async fn put_all(names: &[String]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    ///     let queue = WorkQueue::fifo(10);
+    ///     queue.shutdown();
+    ///     for name in names {
+    ///         queue.put(name).await.map_err(ShutDown::without_job)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # nestling_runtime::run(async {
+    /// assert!(put_all(&["a job".to_owned()]).await.is_err());
+    /// # });
+    /// ```
+    pub fn without_job(self) -> ShutDown<()> {
+        ShutDown(())
+    }
+}
+
 impl<T> fmt::Debug for ShutDown<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ShutDown(..)")
@@ -31,6 +61,15 @@ pub enum TryPutError<T> {
         /// The job.
         T,
     ),
+}
+
+impl<T> TryPutError<T> {
+    /// The job.
+    pub fn into_job(self) -> T {
+        match self {
+            TryPutError::Full(job) | TryPutError::ShutDown(job) => job,
+        }
+    }
 }
 
 impl<T> fmt::Debug for TryPutError<T> {

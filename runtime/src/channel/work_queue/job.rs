@@ -67,3 +67,10 @@ impl<T: fmt::Debug> fmt::Debug for Job<'_, T> {
         f.debug_tuple("Job").field(&**self).finish()
     }
 }
+
+/// As the item itself.
+impl<T: fmt::Display> fmt::Display for Job<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}

@@ -77,10 +77,10 @@ impl RawLock {
 
     fn who_waits(&self) -> Option<TaskId> {
         let me = self.me();
-        if me.is_some() && me == self.owner.get() {
+        if let (Some(me), true) = (me, me == self.owner.get()) {
             let site = self.lot.site();
             panic!(
-                "the task {me:?} waits for the lock made at {}:{}, which it holds itself, and so \
+                "the task {me} waits for the lock made at {}:{}, which it holds itself, and so \
                  would wait for ever: drop the guard first. If several branches of one task share \
                  the lock (`join!`, `select!`), or if the guard was handed to another task, make it \
                  with `Lock::unowned`",
