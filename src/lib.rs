@@ -26,9 +26,11 @@
 //!
 //! # What to read first
 //!
-//! * [`run`] starts a program; [`open_nursery`] opens a nursery, and [`Nursery`] starts children.
+//! * [`run`], or the attribute [`main`](macro@main), starts a program; [`open_nursery`] opens a
+//!   nursery, and [`Nursery`] starts children.
 //! * [`NurseryError`] and [`MultiError`] are what comes out when something fails.
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
+//! * [`test`](macro@test) is for tests, with the virtual time and more of [`testing`].
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`RunHandle`] leads into a run from other threads.
@@ -40,6 +42,7 @@
 //! destructors are the clean-up. An operation that took effect delivers its value. No `Cancelled`
 //! error threads through user code.
 
+pub use nestling_macros::{main, test};
 pub use nestling_net as net;
 pub use nestling_nursery::{
     BoxError, CancelScope, Canceller, CatchCancel, FailAfter, JoinHandle, Laggard, Leaves, MoveOn,

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -28,6 +29,9 @@ pub(crate) struct Context {
     pub(crate) polls: Cell<u32>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
+    /// The run of this thread, and its inbox: addresses to compare with, null outside a run.
+    pub(crate) run: Cell<*const ()>,
+    pub(crate) inbox: Cell<*const ()>,
     /// The generator that orders the ready tasks of a seeded run; 0 in the others.
     pub(crate) shuffle: Cell<u64>,
     /// What tasks wait for is to be noted.
@@ -44,6 +48,8 @@ thread_local! {
             epoch: Cell::new(0),
             polls: Cell::new(0),
             turn: Cell::new(None),
+            run: Cell::new(ptr::null()),
+            inbox: Cell::new(ptr::null()),
             shuffle: Cell::new(0),
             watched: Cell::new(false),
             thread: Cell::new(0),

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -61,14 +62,15 @@ pub(crate) fn try_current() -> Option<Rc<Core>> {
 }
 
 /// Whether `core` is the run of this thread.
+#[inline]
 pub(crate) fn is_current(core: &Rc<Core>) -> bool {
-    current_is(|current| Rc::ptr_eq(current, core))
+    context::with(|context| context.run.get() == Rc::as_ptr(core).cast())
 }
 
-/// Whether this thread has a run, and `is_it` says yes to it.
-pub(crate) fn current_is(is_it: impl FnOnce(&Rc<Core>) -> bool) -> bool {
-    let ask = |current: &RefCell<Option<Rc<Core>>>| current.borrow().as_ref().is_some_and(is_it);
-    CURRENT.try_with(ask).unwrap_or(false)
+/// Whether this thread has a run, and `inbox` is its way in.
+#[inline]
+pub(crate) fn is_inbox_of_current(inbox: &Arc<Inbox>) -> bool {
+    context::with(|context| context.inbox.get() == Arc::as_ptr(inbox).cast())
 }
 
 /// The present moment to the turn of the loop: the clock is read once a turn, and only if somebody
@@ -91,6 +93,10 @@ pub(crate) fn install(core: Rc<Core>) -> Option<Installed> {
         if current.is_some() {
             return None;
         }
+        context::with(|context| {
+            context.run.set(Rc::as_ptr(&core).cast());
+            context.inbox.set(Arc::as_ptr(&core.inbox).cast());
+        });
         *current = Some(core);
         Some(Installed(()))
     })
@@ -99,7 +105,11 @@ pub(crate) fn install(core: Rc<Core>) -> Option<Installed> {
 impl Drop for Installed {
     fn drop(&mut self) {
         let core = CURRENT.with(|current| current.borrow_mut().take());
-        context::with(|context| context.turn.set(None));
+        context::with(|context| {
+            context.run.set(ptr::null());
+            context.inbox.set(ptr::null());
+            context.turn.set(None);
+        });
         drop(core);
     }
 }

@@ -106,18 +106,33 @@ pub(crate) fn insert(label: Label) -> FrameId {
 pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
     with(|frames| {
         let id = frames.insert(label);
-        if !frames.is_live(parent) {
-            return id;
+        if frames.is_live(parent) {
+            let effective = frames.link(id.index, parent.index);
+            frames.node(id.index).effective = effective;
         }
-        frames.link(id.index, parent.index);
-        let effective = frames.node(parent.index).effective;
-        frames.node(id.index).effective = effective;
         id
     })
 }
 
 /// Takes the frame out of the tree; its child frames are handed over to the one around it.
 pub(crate) fn remove(id: FrameId) {
+    // A leaf that holds nobody, which most frames are in the end.
+    let leaf = with(|frames| {
+        let node = frames.node_of(id)?;
+        if node.guest || node.first_child != NO_FRAME || waits::is_watched() {
+            return None;
+        }
+        frames.unlink(id.index);
+        Some(frames.vacate(id.index))
+    });
+    match leaf {
+        Some(contents) => drop(contents),
+        None => remove_any(id),
+    }
+}
+
+#[cold]
+fn remove_any(id: FrameId) {
     let removed = with(|frames| {
         if !frames.is_live(id) {
             return None;
@@ -166,8 +181,7 @@ pub(crate) fn arrive(id: FrameId) -> bool {
         }
         if is_alone {
             // Most frames come here once: there is nothing to refresh but the frame itself.
-            frames.link(id.index, parent);
-            let from_outside = frames.node(parent).effective;
+            let from_outside = frames.link(id.index, parent);
             let node = frames.node(id.index);
             node.effective = node.cause.is_some() || (from_outside && !node.shield);
             return Some(node.effective);
@@ -540,8 +554,5 @@ pub(crate) fn task_label(index: u32) -> Option<Label> {
 
 /// How many frames live on this thread.
 pub(crate) fn count() -> usize {
-    FRAMES.with(|frames| {
-        let frames = frames.borrow();
-        frames.nodes.len() - frames.free.len()
-    })
+    with(|frames| frames.live())
 }

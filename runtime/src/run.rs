@@ -165,6 +165,16 @@ impl Builder {
     /// See [`RunError`]; `main` has not been polled then.
     #[track_caller]
     pub fn try_run<F: Future>(self, main: F) -> Result<F::Output, RunError> {
+        self.try_run_with(None, main)
+    }
+
+    /// As `try_run`; the main future goes by `name`, if there is one.
+    #[track_caller]
+    pub(crate) fn try_run_with<F: Future>(
+        self,
+        name: Option<Arc<str>>,
+        main: F,
+    ) -> Result<F::Output, RunError> {
         let site = Location::caller();
         if core::try_current().is_some() {
             return Err(RunError::Nested);
@@ -176,7 +186,7 @@ impl Builder {
         let _settings = Settings::set(self.seed, watched);
         // Dropped after `main`: what its destructors hand in is still run.
         let closing = Closing(&core);
-        let frame = Frame::new(Label::of::<F>(FrameKind::Main, site));
+        let frame = Frame::new(Label::of::<F>(FrameKind::Main, site).named(name));
         let output = {
             let main = pin!(Framed::new(main));
             Loop::new(&core, frame).turn_until_done(main)

@@ -102,7 +102,7 @@ impl TaskQueue {
     /// Whether the run that is going on is the one that the queue was made in.
     #[must_use]
     pub fn is_of_current_run(&self) -> bool {
-        core::current_is(|core| Arc::ptr_eq(&core.inbox, &self.inbox))
+        core::is_inbox_of_current(&self.inbox)
     }
 
     /// Makes a task of `future` and queues its first poll.
@@ -139,7 +139,9 @@ impl TaskQueue {
         match self.local.get() {
             Some(local) => {
                 local.push(task);
-                local.notify();
+                if local.must_notify() {
+                    local.notify();
+                }
             }
             None => self.post(self.remote.push(task)),
         }

@@ -61,19 +61,20 @@ impl Timer {
         deadline: Instant,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let core = core::current();
         if let Some(armed) = timer {
-            if Rc::ptr_eq(&armed.core, &core) {
+            if armed.is_of_current_run() {
+                let core = &armed.core;
                 if core.with_timers(|timers| timers.has_fired(armed.key)) {
                     return Poll::Ready(());
                 }
                 armed.set_waker(cx);
-                say(&core, deadline);
+                say(core, deadline);
                 return Poll::Pending;
             }
             // It was armed in a run that is over; this one knows nothing of it.
             *timer = None;
         }
+        let core = core::current();
         if deadline <= core.now() {
             return Poll::Ready(());
         }

@@ -3,6 +3,8 @@
 //! Programs use `nestling::testing`, which has this and what nurseries and the network add.
 
 mod assertions;
+mod harness;
+mod leaks;
 mod mock_clock;
 mod quiet;
 mod sequencer;
@@ -13,3 +15,9 @@ pub use assertions::{AssertCheckpoints, assert_checkpoints, assert_no_checkpoint
 pub use mock_clock::MockClock;
 pub use quiet::{WaitAllTasksBlocked, wait_all_tasks_blocked};
 pub use sequencer::{Sequencer, Turn};
+
+/// What the attributes expand to; nobody else calls it.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::harness::{Config, Given, main, test};
+}

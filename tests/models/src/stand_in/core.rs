@@ -28,6 +28,10 @@ pub(crate) fn current() -> Rc<Core> {
     current.expect("no run was installed on this thread")
 }
 
-pub(crate) fn current_is(is_it: impl FnOnce(&Rc<Core>) -> bool) -> bool {
-    CURRENT.with(|current| current.borrow().as_ref().is_some_and(is_it))
+pub(crate) fn is_inbox_of_current(inbox: &Arc<Inbox>) -> bool {
+    CURRENT.with(|current| {
+        let current = current.borrow();
+        let current = current.as_ref();
+        current.is_some_and(|core| Arc::ptr_eq(&core.inbox, inbox))
+    })
 }
