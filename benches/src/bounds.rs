@@ -41,7 +41,10 @@ pub(crate) fn check(peers: &Peers) -> Result<(), Error> {
     let (tools, missing): (Vec<Counter>, Vec<Counter>) =
         tools.into_iter().partition(|tool| tool.works());
     for tool in missing {
-        println!("{} does not work here: what it counts is SKIPPED", tool.name());
+        println!(
+            "{} does not work here: what it counts is SKIPPED",
+            tool.name()
+        );
     }
     let found = measure(peers, nestling, &tools)?;
     let mut broken = Vec::new();
@@ -69,7 +72,11 @@ fn measure(
 ) -> Result<BTreeMap<&'static str, Counts>, Error> {
     let program = peers.program(nestling);
     let mut found: BTreeMap<&str, Counts> = BTreeMap::new();
-    let valgrind: Vec<Counter> = tools.iter().copied().filter(|tool| tool.is_valgrind()).collect();
+    let valgrind: Vec<Counter> = tools
+        .iter()
+        .copied()
+        .filter(|tool| tool.is_valgrind())
+        .collect();
     for &tool in &valgrind {
         for case in CASES.iter().filter(|case| is_bounded(case.work)) {
             let case = &small(case);
@@ -93,11 +100,16 @@ fn measure(
         if let Some(calls) = counts.get("strace:total") {
             counts = Counts::from([("calls".to_owned(), *calls)]);
         }
-        found.entry("echo 64 B, 1 connection").or_default().extend(counts);
+        found
+            .entry("echo 64 B, 1 connection")
+            .or_default()
+            .extend(counts);
     }
     for work in ["parked", "sleeping"] {
         let figures = memory::measure(work, &program, 100_000)?;
-        let counts = figures.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let counts = figures
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
         found.insert(work, counts.collect());
     }
     Ok(found)

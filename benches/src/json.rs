@@ -10,7 +10,12 @@ use crate::table::{Row, Table};
 use crate::{Error, quiet};
 
 /// Writes every round's figures, for whoever wants to compute otherwise.
-pub(crate) fn write(path: &Path, options: &Options, skipped: &[String], tables: &[Table]) -> Result<(), Error> {
+pub(crate) fn write(
+    path: &Path,
+    options: &Options,
+    skipped: &[String],
+    tables: &[Table],
+) -> Result<(), Error> {
     let report = json!({
         "at_unix_seconds": SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
         "machine": {

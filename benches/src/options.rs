@@ -13,6 +13,7 @@ Nestling side by side with other runtimes.
     --only WORK         one work only; may be repeated (--list names them)
     --list              the works
     --peers A,B,..      these peers only
+    --no-build          the programs as they were built before
     --check             Nestling alone, and only what repeats exactly: fails if a figure is above its bound
     --rounds N          rounds for each case (each peer runs once a round)
     --requests N        echo: measured requests for each run
@@ -33,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) json: Option<PathBuf>,
     pub(crate) svg: Option<PathBuf>,
     pub(crate) check: bool,
+    pub(crate) build: bool,
     pub(crate) list: bool,
     works: Vec<String>,
     peers: Vec<String>,
@@ -51,6 +53,7 @@ impl Options {
             json: None,
             svg: None,
             check: false,
+            build: true,
             list: false,
             works: Vec::new(),
             peers: Vec::new(),
@@ -68,6 +71,7 @@ impl Options {
                 Long("requests") => requests = Some(parser.value()?.parse()?),
                 Long("valgrind") => options.valgrind = true,
                 Long("no-calls") => options.calls = false,
+                Long("no-build") => options.build = false,
                 Long("check") => options.check = true,
                 Long("list") => options.list = true,
                 Long("svg") => options.svg = Some(parser.value()?.into()),

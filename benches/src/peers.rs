@@ -92,6 +92,7 @@ impl Peers {
                 Kind::Rust { package } if failed.contains(package) => {
                     Err(format!("{package} does not build"))
                 }
+                Kind::Rust { .. } if !options.build => Ok(()),
                 Kind::Rust { package } => peers.place.build(package).inspect_err(|_| {
                     failed.insert(package);
                 }),
@@ -168,6 +169,11 @@ impl Peer {
     /// Tools that look at machine code say nothing about an interpreter's programs.
     pub(crate) fn is_machine_code(&self) -> bool {
         matches!(self.kind, Kind::Rust { .. })
+    }
+
+    /// Valgrind does not follow what io_uring does with sockets.
+    pub(crate) fn serves_by_io_uring(&self) -> bool {
+        matches!(self.name, "monoio" | "compio" | "glommio")
     }
 
     /// The package, if cargo builds it.

@@ -74,7 +74,11 @@ impl Picture {
         let top = self.y;
         for (index, (peer, middle, low, high)) in bars.iter().enumerate() {
             let y = top + BAR * index as f64;
-            let colour = if *peer == "nestling" { COLOURS[1] } else { COLOURS[0] };
+            let colour = if *peer == "nestling" {
+                COLOURS[1]
+            } else {
+                COLOURS[0]
+            };
             self.text(NAMES - 8.0, y + 12.0, "end", peer);
             let (from, to) = (x(1.0).min(x(*middle)), x(1.0).max(x(*middle)));
             self.put(&format!(
@@ -88,7 +92,12 @@ impl Picture {
                 x(*high),
                 mid = y + 8.0
             ));
-            self.text(x(*high).max(to) + 6.0, y + 12.0, "start", &format!("{middle:.2}"));
+            self.text(
+                x(*high).max(to) + 6.0,
+                y + 12.0,
+                "start",
+                &format!("{middle:.2}"),
+            );
         }
         let bottom = top + BAR * bars.len() as f64;
         self.put(&format!(
@@ -103,7 +112,9 @@ impl Picture {
         let mut lines: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
         let mut grows = "";
         for table in tables {
-            let Some((_, what, size)) = &table.point else { continue };
+            let Some((_, what, size)) = &table.point else {
+                continue;
+            };
             grows = what;
             for row in &table.rows {
                 let value = median(&row.values(table.figure));
@@ -128,7 +139,9 @@ impl Picture {
         let x = |value: f64| 70.0 + room * (value.log10() - left) / (right - left);
         let y = |value: f64| top + CURVE * (1.0 - (value.log10() - low) / (high - low));
         for table in tables {
-            let Some((.., size)) = &table.point else { continue };
+            let Some((.., size)) = &table.point else {
+                continue;
+            };
             self.text(x(*size), top + CURVE + 16.0, "middle", &format!("{size}"));
         }
         for value in [low, f64::midpoint(low, high), high].map(|log| 10_f64.powf(log)) {
@@ -142,11 +155,13 @@ impl Picture {
         for (index, (peer, points)) in lines.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             let width = if *peer == "nestling" { 3 } else { 1 };
-            let path: String = points.iter().fold(String::new(), |mut path, (size, value)| {
-                // Writing to a string does not fail.
-                let _ = write!(path, "{:.1},{:.1} ", x(*size), y(*value));
-                path
-            });
+            let path: String = points
+                .iter()
+                .fold(String::new(), |mut path, (size, value)| {
+                    // Writing to a string does not fail.
+                    let _ = write!(path, "{:.1},{:.1} ", x(*size), y(*value));
+                    path
+                });
             self.put(&format!(
                 "<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='{width}'/>"
             ));

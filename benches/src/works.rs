@@ -46,8 +46,9 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Runs what the options ask for; each table is handed over as soon as it is there.
 pub(crate) fn run(bench: &Bench<'_>, mut show: impl FnMut(Table)) -> Result<(), Error> {
-    let wants =
-        |name: &str, usual| bench.options.names_work(name) || usual && bench.options.names_no_work();
+    let wants = |name: &str, usual| {
+        bench.options.names_work(name) || usual && bench.options.names_no_work()
+    };
     for case in CASES.iter().filter(|case| wants(case.work, true)) {
         show(case.compare(bench));
     }

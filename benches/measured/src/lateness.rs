@@ -39,7 +39,8 @@ impl Sleepers {
         let mut cpu_ns = Vec::new();
         let mut late: [Vec<u32>; 2] = Default::default();
         for _ in 0..self.batches {
-            let late_ns: Vec<AtomicU32> = (0..self.count).map(|_| AtomicU32::new(u32::MAX)).collect();
+            let late_ns: Vec<AtomicU32> =
+                (0..self.count).map(|_| AtomicU32::new(u32::MAX)).collect();
             // Leaked, for tasks that must be `'static`.
             let late_ns: &'static [AtomicU32] = Vec::leak(late_ns);
             let before = cpu::used_ns();
@@ -49,7 +50,10 @@ impl Sleepers {
             };
             batch(self.count, lateness).await?;
             cpu_ns.push(cpu::used_ns() - before);
-            let mut sorted: Vec<u32> = late_ns.iter().map(|ns| ns.load(Ordering::Relaxed)).collect();
+            let mut sorted: Vec<u32> = late_ns
+                .iter()
+                .map(|ns| ns.load(Ordering::Relaxed))
+                .collect();
             sorted.sort_unstable();
             if sorted.last() == Some(&u32::MAX) {
                 return Err("a sleeper did not wake".into());

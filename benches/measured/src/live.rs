@@ -18,7 +18,9 @@ impl Live {
     /// How many tasks a tree of this depth has.
     #[must_use]
     pub fn in_tree(depth: usize) -> usize {
-        (1..=depth).map(|level| TREE_BRANCHES.pow(level as u32)).sum()
+        (1..=depth)
+            .map(|level| TREE_BRANCHES.pow(level as u32))
+            .sum()
     }
 
     /// Counts one until it is dropped.

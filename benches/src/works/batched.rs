@@ -64,9 +64,24 @@ pub(crate) const fn in_tree(depth: u32) -> u64 {
 }
 
 pub(crate) const CASES: &[Case] = &[
-    Case::new("spawn", "spawn and join children that do nothing", "child", "futures"),
-    Case::new("spawn-yielding", "spawn and join children that yield once", "child", "futures"),
-    Case::new("spawn-borrowing", "spawn and join children that borrow", "child", "futures"),
+    Case::new(
+        "spawn",
+        "spawn and join children that do nothing",
+        "child",
+        "futures",
+    ),
+    Case::new(
+        "spawn-yielding",
+        "spawn and join children that yield once",
+        "child",
+        "futures",
+    ),
+    Case::new(
+        "spawn-borrowing",
+        "spawn and join children that borrow",
+        "child",
+        "futures",
+    ),
     Case {
         operations: 100_000,
         batches: [30, 10],
@@ -77,20 +92,33 @@ pub(crate) const CASES: &[Case] = &[
         operations: 10_000,
         batches: [50, 20],
         counted: Some([1, 4]),
-        ..Case::new("ping-pong", "there and back over two channels of capacity 1", "round trip", "tokio")
+        ..Case::new(
+            "ping-pong",
+            "there and back over two channels of capacity 1",
+            "round trip",
+            "tokio",
+        )
     },
     Case {
         operations: 10_000,
         batches: [50, 20],
         counted: Some([1, 4]),
-        ..Case::new("producers", "4 producers to 1 consumer over a channel of capacity 100", "item", "tokio")
+        ..Case::new(
+            "producers",
+            "4 producers to 1 consumer over a channel of capacity 100",
+            "item",
+            "tokio",
+        )
     },
     Case {
         operations: 100_000,
         batches: [1, 1],
         counted: None,
         figure: ("cpu_ns", "CPU ns"),
-        besides: &[("late_p50_ns", "p50 late µs"), ("late_p99_ns", "p99 late µs")],
+        besides: &[
+            ("late_p50_ns", "p50 late µs"),
+            ("late_p99_ns", "p99 late µs"),
+        ],
         ..Case::new("sleeps", "100 000 sleeps within 200 ms", "sleep", "tokio")
     },
     Case {
@@ -102,17 +130,32 @@ pub(crate) const CASES: &[Case] = &[
         depth: 5,
         batches: [3, 1],
         counted: Some([1, 2]),
-        ..Case::new("cancel-tree", "cancel a tree of 111 110 parked tasks (counts: with its making)", "task", "futures")
+        ..Case::new(
+            "cancel-tree",
+            "cancel a tree of 111 110 parked tasks (counts: with its making)",
+            "task",
+            "futures",
+        )
     },
     Case {
         batches: [30, 10],
         counted: None,
-        ..Case::new("wake-from-thread", "wake another thread and be woken by it", "round trip", "tokio")
+        ..Case::new(
+            "wake-from-thread",
+            "wake another thread and be woken by it",
+            "round trip",
+            "tokio",
+        )
     },
     Case {
         batches: [30, 10],
         counted: None,
-        ..Case::new("to-thread", "a function on a thread for blocking work", "round trip", "tokio")
+        ..Case::new(
+            "to-thread",
+            "a function on a thread for blocking work",
+            "round trip",
+            "tokio",
+        )
     },
 ];
 
@@ -179,7 +222,8 @@ impl Case {
         }
         let units = batches.map(|batches| batches * self.operations);
         counter.per_unit(program, units, |command, operations| {
-            self.printed(command, operations / self.operations).map(drop)
+            self.printed(command, operations / self.operations)
+                .map(drop)
         })
     }
 

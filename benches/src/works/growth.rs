@@ -17,7 +17,11 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
         false => &[1000, 10_000, 100_000, 1_000_000],
     };
     for (work, curve, grows) in [
-        ("spawn", "spawn and join: children in one nursery", "children"),
+        (
+            "spawn",
+            "spawn and join: children in one nursery",
+            "children",
+        ),
         ("sleeps", "sleeping children: how many at once", "sleepers"),
     ] {
         let Some(case) = CASES.iter().find(|case| case.work == work) else {

@@ -28,7 +28,12 @@ pub(crate) const fn case(depth: u64) -> Case {
         depth,
         batches: [60, 20],
         counted: Some([2, 6]),
-        ..Case::new("nested", "wake-up of a child in k nested nurseries", "wake-up", "tokio")
+        ..Case::new(
+            "nested",
+            "wake-up of a child in k nested nurseries",
+            "wake-up",
+            "tokio",
+        )
     }
 }
 
@@ -49,7 +54,10 @@ fn per_level(shallow: &Table, deep: &Table, levels: f64) -> Table {
         }
     });
     Table {
-        title: format!("nested: what a level adds ((k = {}) - (k = {}))", DEPTHS[2], DEPTHS[0]),
+        title: format!(
+            "nested: what a level adds ((k = {}) - (k = {}))",
+            DEPTHS[2], DEPTHS[0]
+        ),
         baseline: "futures",
         figure: "ns",
         besides: &[],

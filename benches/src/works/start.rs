@@ -27,7 +27,8 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
         measure(&binary(place, peer, "empty"))
     });
     let mut notes = vec![
-        "KiB: of an echo server by itself, stripped. crates: what the peer's own dependency brings".to_owned(),
+        "KiB: of an echo server by itself, stripped. crates: what the peer's own dependency brings"
+            .to_owned(),
     ];
     let mut rows = Vec::new();
     for (peer, runs) in all {
@@ -99,7 +100,15 @@ fn stripped_kib(program: &Path) -> Result<f64, Error> {
 fn crates(place: &Place, peer: &Peer) -> Result<usize, Error> {
     let package = peer.package().ok_or("not cargo's")?;
     let mut cargo = place.cargo("tree");
-    cargo.args(["--package", package, "--edges", "normal", "--prefix", "depth", "--no-dedupe"]);
+    cargo.args([
+        "--package",
+        package,
+        "--edges",
+        "normal",
+        "--prefix",
+        "depth",
+        "--no-dedupe",
+    ]);
     let output = cargo.output()?;
     if !output.status.success() {
         return Err("cargo tree failed".into());

@@ -17,15 +17,33 @@ use measured::{
 fn main() -> ExitCode {
     measured::main(&[
         ("echo", echo::run),
-        ("spawn", |arguments| run(Batches::new(&arguments).run(spawn_plain))),
-        ("spawn-yielding", |arguments| run(Batches::new(&arguments).run(spawn_yielding))),
-        ("yield", |arguments| run(Batches::new(&arguments).run(yields))),
-        ("sleeps", |arguments| run(Sleepers::new(&arguments).run(sleeps))),
-        ("timeout", |arguments| run(Batches::new(&arguments).run(timeouts))),
-        ("cancel-tree", |arguments| run(Batches::new(&arguments).run_timing(cancel))),
-        ("nested", |arguments| run(Batches::new(&arguments).run(nested))),
-        ("wake-from-thread", |arguments| run(Batches::new(&arguments).run(wake_from_thread))),
-        ("to-thread", |arguments| run(Batches::new(&arguments).run(to_thread))),
+        ("spawn", |arguments| {
+            run(Batches::new(&arguments).run(spawn_plain))
+        }),
+        ("spawn-yielding", |arguments| {
+            run(Batches::new(&arguments).run(spawn_yielding))
+        }),
+        ("yield", |arguments| {
+            run(Batches::new(&arguments).run(yields))
+        }),
+        ("sleeps", |arguments| {
+            run(Sleepers::new(&arguments).run(sleeps))
+        }),
+        ("timeout", |arguments| {
+            run(Batches::new(&arguments).run(timeouts))
+        }),
+        ("cancel-tree", |arguments| {
+            run(Batches::new(&arguments).run_timing(cancel))
+        }),
+        ("nested", |arguments| {
+            run(Batches::new(&arguments).run(nested))
+        }),
+        ("wake-from-thread", |arguments| {
+            run(Batches::new(&arguments).run(wake_from_thread))
+        }),
+        ("to-thread", |arguments| {
+            run(Batches::new(&arguments).run(to_thread))
+        }),
         ("parked", |arguments| run(memory(arguments, pending::<()>))),
         ("sleeping", |arguments| {
             run(memory(arguments, || sleep(Duration::from_secs(3600))))

@@ -13,22 +13,30 @@ use futures::future::Either;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, SinkExt, StreamExt, pin_mut};
 use measured::{
-    Batches, CAPACITY, Error, Live, Memory, PRODUCERS, TREE_BRANCHES, YIELDING, depth,
-    one_wake_up, woken_by_thread,
+    Batches, CAPACITY, Error, Live, Memory, PRODUCERS, TREE_BRANCHES, YIELDING, depth, one_wake_up,
+    woken_by_thread,
 };
 
 fn main() -> ExitCode {
     measured::main(&[
-        ("spawn", |arguments| block_on(Batches::new(&arguments).run(spawn))),
+        ("spawn", |arguments| {
+            block_on(Batches::new(&arguments).run(spawn))
+        }),
         ("spawn-yielding", |arguments| {
             block_on(Batches::new(&arguments).run(spawn_yielding))
         }),
         ("spawn-borrowing", |arguments| {
             block_on(Batches::new(&arguments).run(spawn_borrowing))
         }),
-        ("yield", |arguments| block_on(Batches::new(&arguments).run(yields))),
-        ("ping-pong", |arguments| block_on(Batches::new(&arguments).run(ping_pong))),
-        ("producers", |arguments| block_on(Batches::new(&arguments).run(producers))),
+        ("yield", |arguments| {
+            block_on(Batches::new(&arguments).run(yields))
+        }),
+        ("ping-pong", |arguments| {
+            block_on(Batches::new(&arguments).run(ping_pong))
+        }),
+        ("producers", |arguments| {
+            block_on(Batches::new(&arguments).run(producers))
+        }),
         ("cancel-tree", |arguments| {
             block_on(Batches::new(&arguments).run_timing(|_| cancel()))
         }),
@@ -150,7 +158,9 @@ async fn cancel() -> Result<Duration, Error> {
         one_wake_up().await;
     };
     pin_mut!(watch);
-    futures::future::select(watch, root.as_mut()).map(drop).await;
+    futures::future::select(watch, root.as_mut())
+        .map(drop)
+        .await;
     let begun = Instant::now();
     drop(root);
     let time = begun.elapsed();

@@ -17,7 +17,9 @@ use tokio::time::{sleep, sleep_until};
 fn main() -> ExitCode {
     measured::main(&[
         ("echo", echo::run),
-        ("sleeps", |arguments| run(Sleepers::new(&arguments).run(sleeps))),
+        ("sleeps", |arguments| {
+            run(Sleepers::new(&arguments).run(sleeps))
+        }),
         ("sleeping", |arguments| run(sleeping(arguments))),
     ])
 }

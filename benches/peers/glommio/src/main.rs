@@ -20,17 +20,40 @@ use run::run;
 fn main() -> ExitCode {
     measured::main(&[
         ("echo", echo::echo),
-        ("spawn", |arguments| run(Batches::new(&arguments).run(spawn))),
-        ("spawn-yielding", |arguments| run(Batches::new(&arguments).run(spawn_yielding))),
-        ("yield", |arguments| run(Batches::new(&arguments).run(yields))),
-        ("ping-pong", |arguments| run(Batches::new(&arguments).run(ping_pong))),
-        ("producers", |arguments| run(Batches::new(&arguments).run(producers))),
-        ("sleeps", |arguments| run(Sleepers::new(&arguments).run(sleeps))),
-        ("timeout", |arguments| run(Batches::new(&arguments).run(timeouts))),
-        ("cancel-tree", |arguments| run(Batches::new(&arguments).run_timing(cancel))),
-        ("nested", |arguments| run(Batches::new(&arguments).run(nested))),
-        ("wake-from-thread", |arguments| run(Batches::new(&arguments).run(wake_from_thread))),
-        ("to-thread", |arguments| run(Batches::new(&arguments).run(to_thread))),
+        (
+            "spawn",
+            |arguments| run(Batches::new(&arguments).run(spawn)),
+        ),
+        ("spawn-yielding", |arguments| {
+            run(Batches::new(&arguments).run(spawn_yielding))
+        }),
+        ("yield", |arguments| {
+            run(Batches::new(&arguments).run(yields))
+        }),
+        ("ping-pong", |arguments| {
+            run(Batches::new(&arguments).run(ping_pong))
+        }),
+        ("producers", |arguments| {
+            run(Batches::new(&arguments).run(producers))
+        }),
+        ("sleeps", |arguments| {
+            run(Sleepers::new(&arguments).run(sleeps))
+        }),
+        ("timeout", |arguments| {
+            run(Batches::new(&arguments).run(timeouts))
+        }),
+        ("cancel-tree", |arguments| {
+            run(Batches::new(&arguments).run_timing(cancel))
+        }),
+        ("nested", |arguments| {
+            run(Batches::new(&arguments).run(nested))
+        }),
+        ("wake-from-thread", |arguments| {
+            run(Batches::new(&arguments).run(wake_from_thread))
+        }),
+        ("to-thread", |arguments| {
+            run(Batches::new(&arguments).run(to_thread))
+        }),
         ("parked", |arguments| run(memory(arguments, pending::<()>))),
         ("sleeping", |arguments| {
             run(memory(arguments, || async {
@@ -112,11 +135,18 @@ async fn producers(items: usize) -> Result<(), Error> {
 
 async fn sleeps(children: usize, lateness: Lateness) -> Result<(), Error> {
     let sleep = |index| async move {
-        let wait = lateness.moment(index).saturating_duration_since(Instant::now());
+        let wait = lateness
+            .moment(index)
+            .saturating_duration_since(Instant::now());
         Timer::new(wait).await;
         lateness.note(index);
     };
-    join((0..children).map(|index| spawn_local(sleep(index))).collect()).await
+    join(
+        (0..children)
+            .map(|index| spawn_local(sleep(index)))
+            .collect(),
+    )
+    .await
 }
 
 async fn timeouts(operations: usize) -> Result<(), Error> {

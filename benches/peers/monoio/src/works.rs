@@ -20,16 +20,36 @@ use crate::echo;
 pub(crate) fn main() -> ExitCode {
     measured::main(&[
         ("echo", echo::echo),
-        ("spawn", |arguments| run(Batches::new(&arguments).run(spawn_plain))),
-        ("spawn-yielding", |arguments| run(Batches::new(&arguments).run(spawn_yielding))),
-        ("yield", |arguments| run(Batches::new(&arguments).run(yields))),
-        ("ping-pong", |arguments| run(Batches::new(&arguments).run(ping_pong))),
-        ("producers", |arguments| run(Batches::new(&arguments).run(producers))),
-        ("sleeps", |arguments| run(Sleepers::new(&arguments).run(sleeps))),
-        ("timeout", |arguments| run(Batches::new(&arguments).run(timeouts))),
-        ("nested", |arguments| run(Batches::new(&arguments).run(nested))),
-        ("wake-from-thread", |arguments| run(Batches::new(&arguments).run(wake_from_thread))),
-        ("to-thread", |arguments| run(Batches::new(&arguments).run(to_thread))),
+        ("spawn", |arguments| {
+            run(Batches::new(&arguments).run(spawn_plain))
+        }),
+        ("spawn-yielding", |arguments| {
+            run(Batches::new(&arguments).run(spawn_yielding))
+        }),
+        ("yield", |arguments| {
+            run(Batches::new(&arguments).run(yields))
+        }),
+        ("ping-pong", |arguments| {
+            run(Batches::new(&arguments).run(ping_pong))
+        }),
+        ("producers", |arguments| {
+            run(Batches::new(&arguments).run(producers))
+        }),
+        ("sleeps", |arguments| {
+            run(Sleepers::new(&arguments).run(sleeps))
+        }),
+        ("timeout", |arguments| {
+            run(Batches::new(&arguments).run(timeouts))
+        }),
+        ("nested", |arguments| {
+            run(Batches::new(&arguments).run(nested))
+        }),
+        ("wake-from-thread", |arguments| {
+            run(Batches::new(&arguments).run(wake_from_thread))
+        }),
+        ("to-thread", |arguments| {
+            run(Batches::new(&arguments).run(to_thread))
+        }),
         ("parked", |arguments| run(memory(arguments, pending::<()>))),
         ("sleeping", |arguments| {
             run(memory(arguments, || sleep(Duration::from_secs(3600))))

@@ -19,13 +19,28 @@ use tokio::time::{sleep, sleep_until};
 fn main() -> ExitCode {
     measured::main(&[
         ("echo", echo::run),
-        ("spawn", |arguments| run(Batches::new(&arguments).run(spawn))),
-        ("spawn-yielding", |arguments| run(Batches::new(&arguments).run(spawn_yielding))),
-        ("spawn-borrowing", |arguments| run(Batches::new(&arguments).run(spawn_borrowing))),
-        ("yield", |arguments| run(Batches::new(&arguments).run(yields))),
-        ("sleeps", |arguments| run(Sleepers::new(&arguments).run(sleeps))),
-        ("cancel-tree", |arguments| run(Batches::new(&arguments).run_timing(cancel))),
-        ("nested", |arguments| run(Batches::new(&arguments).run(nested))),
+        (
+            "spawn",
+            |arguments| run(Batches::new(&arguments).run(spawn)),
+        ),
+        ("spawn-yielding", |arguments| {
+            run(Batches::new(&arguments).run(spawn_yielding))
+        }),
+        ("spawn-borrowing", |arguments| {
+            run(Batches::new(&arguments).run(spawn_borrowing))
+        }),
+        ("yield", |arguments| {
+            run(Batches::new(&arguments).run(yields))
+        }),
+        ("sleeps", |arguments| {
+            run(Sleepers::new(&arguments).run(sleeps))
+        }),
+        ("cancel-tree", |arguments| {
+            run(Batches::new(&arguments).run_timing(cancel))
+        }),
+        ("nested", |arguments| {
+            run(Batches::new(&arguments).run(nested))
+        }),
         ("parked", |arguments| run(memory(arguments, pending::<()>))),
         ("sleeping", |arguments| {
             run(memory(arguments, || sleep(Duration::from_secs(3600))))

@@ -21,14 +21,19 @@ fn main() -> ExitCode {
     measured::main(&[
         ("echo", echo::run),
         ("spawn", |arguments| batches(&arguments, spawn)),
-        ("spawn-yielding", |arguments| batches(&arguments, spawn_yielding)),
-        ("spawn-borrowing", |arguments| batches(&arguments, spawn_borrowing)),
+        ("spawn-yielding", |arguments| {
+            batches(&arguments, spawn_yielding)
+        }),
+        ("spawn-borrowing", |arguments| {
+            batches(&arguments, spawn_borrowing)
+        }),
         ("yield", |arguments| batches(&arguments, yields)),
         ("ping-pong", |arguments| batches(&arguments, ping_pong)),
         ("producers", |arguments| batches(&arguments, producers)),
         ("sleeps", |arguments| {
             run(|executor| {
-                Sleepers::new(&arguments).run(move |children, late| sleeps(executor, children, late))
+                Sleepers::new(&arguments)
+                    .run(move |children, late| sleeps(executor, children, late))
             })
         }),
         ("timeout", |arguments| batches(&arguments, timeouts)),
@@ -36,7 +41,9 @@ fn main() -> ExitCode {
             run(|executor| Batches::new(&arguments).run_timing(move |_| cancel(executor)))
         }),
         ("nested", |arguments| batches(&arguments, nested)),
-        ("wake-from-thread", |arguments| batches(&arguments, wake_from_thread)),
+        ("wake-from-thread", |arguments| {
+            batches(&arguments, wake_from_thread)
+        }),
         ("to-thread", |arguments| batches(&arguments, to_thread)),
         ("parked", |arguments| memory(&arguments, pending::<()>)),
         ("sleeping", |arguments| {
@@ -157,7 +164,12 @@ async fn sleeps(executor: Executor, children: usize, lateness: Lateness) -> Resu
         Timer::at(lateness.moment(index)).await;
         lateness.note(index);
     };
-    join((0..children).map(|index| executor.spawn(sleep(index))).collect()).await;
+    join(
+        (0..children)
+            .map(|index| executor.spawn(sleep(index)))
+            .collect(),
+    )
+    .await;
     Ok(())
 }
 
@@ -203,7 +215,12 @@ fn branch(executor: Executor, depth: usize) -> Pin<Box<dyn Future<Output = ()>>>
             }
             pending().await
         };
-        join((0..TREE_BRANCHES).map(|_| executor.spawn(child())).collect()).await;
+        join(
+            (0..TREE_BRANCHES)
+                .map(|_| executor.spawn(child()))
+                .collect(),
+        )
+        .await;
     })
 }
 

@@ -15,7 +15,9 @@ mod flavour {
     impl<T: ?Sized> MaybeSend for T {}
 
     /// Runs `main` in a task of its own: the future given to `block_on` is woken in a dearer way than a task is.
-    pub(crate) fn run(main: impl Future<Output = Result<(), Error>> + 'static) -> Result<(), Error> {
+    pub(crate) fn run(
+        main: impl Future<Output = Result<(), Error>> + 'static,
+    ) -> Result<(), Error> {
         LocalRuntime::new()?.block_on(async { spawn_local(main).await? })
     }
 

@@ -19,20 +19,28 @@ pub(crate) fn main() -> ExitCode {
     measured::main(&[
         ("echo", crate::echo::run),
         ("spawn", |arguments| batches(&arguments, spawn)),
-        ("spawn-yielding", |arguments| batches(&arguments, spawn_yielding)),
+        ("spawn-yielding", |arguments| {
+            batches(&arguments, spawn_yielding)
+        }),
         ("yield", |arguments| batches(&arguments, yields)),
         ("ping-pong", |arguments| batches(&arguments, ping_pong)),
         ("producers", |arguments| batches(&arguments, producers)),
-        ("sleeps", |arguments| flavour::run(Sleepers::new(&arguments).run(sleeps))),
+        ("sleeps", |arguments| {
+            flavour::run(Sleepers::new(&arguments).run(sleeps))
+        }),
         ("timeout", |arguments| batches(&arguments, timeouts)),
         ("cancel-tree", |arguments| {
             flavour::run(Batches::new(&arguments).run_timing(cancel))
         }),
         ("nested", |arguments| batches(&arguments, nested)),
-        ("wake-from-thread", |arguments| batches(&arguments, wake_from_thread)),
+        ("wake-from-thread", |arguments| {
+            batches(&arguments, wake_from_thread)
+        }),
         ("to-thread", |arguments| batches(&arguments, to_thread)),
         ("parked", |arguments| memory(&arguments, pending::<()>)),
-        ("sleeping", |arguments| memory(&arguments, || sleep(Duration::from_secs(3600)))),
+        ("sleeping", |arguments| {
+            memory(&arguments, || sleep(Duration::from_secs(3600)))
+        }),
     ])
 }
 
