@@ -9,27 +9,27 @@ use std::collections::BTreeMap;
 use crate::Error;
 use crate::counters::{Counter, Counts};
 use crate::peers::{Peer, Peers};
-use crate::works::{CASES, Case, echo, memory, nested};
+use crate::works::{CASES, echo, memory, nested};
 
 /// The work, the figure, the most that it may be for one operation.
 const BOUNDS: &[(&str, &str, f64)] = &[
-    ("spawn", "instr", 939.0),
+    ("spawn", "instr", 867.0),
     ("spawn", "allocs", 1.05),
-    ("spawn-borrowing", "instr", 941.0),
-    ("spawn-yielding", "instr", 1332.0),
+    ("spawn-borrowing", "instr", 869.0),
+    ("spawn-yielding", "instr", 1260.0),
     ("yield", "instr", 320.0),
     ("yield", "allocs", 0.01),
-    ("timeout", "instr", 1836.0),
+    ("timeout", "instr", 1756.0),
     ("timeout", "allocs", 0.01),
-    ("cancel-tree", "instr", 2424.0),
-    ("cancel-tree", "allocs", 1.70),
-    ("nested k=1", "instr", 798.0),
-    ("a level of nesting", "instr", 658.0),
-    ("echo 64 B, 1 connection", "instr", 1932.0),
+    ("cancel-tree", "instr", 2218.0),
+    ("cancel-tree", "allocs", 1.89),
+    ("nested k=1", "instr", 774.0),
+    ("a level of nesting", "instr", 645.0),
+    ("echo 64 B, 1 connection", "instr", 1634.0),
     ("echo 64 B, 1 connection", "allocs", 0.01),
     ("echo 64 B, 1 connection", "calls", 3.05),
     ("parked", "B allocated", 288.0),
-    ("sleeping", "B allocated", 400.0),
+    ("sleeping", "B allocated", 365.0),
 ];
 
 /// Counts what has a bound, and says how it compares.
@@ -79,7 +79,6 @@ fn measure(
         .collect();
     for &tool in &valgrind {
         for case in CASES.iter().filter(|case| is_bounded(case.work)) {
-            let case = &small(case);
             let counts = case.count(nestling, &program, tool)?;
             found.entry(case.work).or_default().extend(counts);
         }
@@ -117,16 +116,4 @@ fn measure(
 
 fn is_bounded(work: &str) -> bool {
     BOUNDS.iter().any(|(bounded, ..)| *bounded == work)
-}
-
-/// The same at a size that tools are quickly done with.
-fn small(case: &Case) -> Case {
-    match case.work {
-        "cancel-tree" => Case {
-            operations: crate::works::in_tree(4),
-            depth: 4,
-            ..*case
-        },
-        _ => Case { ..*case },
-    }
 }

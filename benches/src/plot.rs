@@ -67,10 +67,8 @@ impl Picture {
         let (begin, end) = ((begin / 1.2).log10(), (end * 1.3).log10());
         let room = WIDTH - NAMES - 80.0;
         let x = |ratio: f64| NAMES + room * (ratio.log10() - begin) / (end - begin);
-        self.heading(&format!(
-            "{} ({}, × {}, logarithmic)",
-            table.title, table.figure, table.baseline
-        ));
+        let axis = format!("{}, × {}, logarithmic", table.figure, table.baseline);
+        self.heading(&table.title, &axis);
         let top = self.y;
         for (index, (peer, middle, low, high)) in bars.iter().enumerate() {
             let y = top + BAR * index as f64;
@@ -133,7 +131,8 @@ impl Picture {
             return;
         }
         let figure = tables[0].figure;
-        self.heading(&format!("{title} ({figure} for each, over {grows})"));
+        let axis = format!("{figure} for each, over {grows}, both logarithmic");
+        self.heading(title, &axis);
         let top = self.y;
         let room = WIDTH - NAMES - 150.0;
         let x = |value: f64| 70.0 + room * (value.log10() - left) / (right - left);
@@ -176,13 +175,14 @@ impl Picture {
         self.y = top + keys.max(CURVE) + 54.0;
     }
 
-    fn heading(&mut self, title: &str) {
+    fn heading(&mut self, title: &str, axis: &str) {
         self.put(&format!(
             "<text x='8' y='{:.1}' font-weight='bold'>{}</text>",
             self.y,
             escaped(title)
         ));
-        self.y += 10.0;
+        self.text(8.0, self.y + 15.0, "start", axis);
+        self.y += 26.0;
     }
 
     fn text(&mut self, x: f64, y: f64, anchor: &str, text: &str) {

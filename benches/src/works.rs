@@ -9,7 +9,7 @@ pub(crate) mod memory;
 pub(crate) mod nested;
 mod start;
 
-pub(crate) use batched::{CASES, Case, in_tree};
+pub(crate) use batched::{CASES, Case};
 
 use crate::Error;
 use crate::counters::Counter;

@@ -220,11 +220,24 @@ impl Case {
         if counter.is_valgrind() && !peer.is_machine_code() {
             return Ok(Counts::new());
         }
-        let units = batches.map(|batches| batches * self.operations);
+        let case = self.for_tools();
+        let units = batches.map(|batches| batches * case.operations);
         counter.per_unit(program, units, |command, operations| {
-            self.printed(command, operations / self.operations)
+            case.printed(command, operations / case.operations)
                 .map(drop)
         })
+    }
+
+    /// The same at a size that a tool is quickly done with.
+    fn for_tools(&self) -> Case {
+        match self.work {
+            "cancel-tree" => Case {
+                operations: in_tree(4),
+                depth: 4,
+                ..*self
+            },
+            _ => Case { ..*self },
+        }
     }
 
     /// The median batch, and the least one, for each operation.
