@@ -25,7 +25,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) counters: Vec<Counter>,
 }
 
-type Run = fn(&Bench<'_>) -> Result<Vec<Table>, Error>;
+/// Hands over each table as soon as it is there.
+type Run = fn(&Bench<'_>, &mut dyn FnMut(Table)) -> Result<(), Error>;
 
 /// The works that are no batches of small operations, and whether they are done unless others are named.
 const OTHERS: &[(&str, Run, bool)] = &[
@@ -53,7 +54,7 @@ pub(crate) fn run(bench: &Bench<'_>, mut show: impl FnMut(Table)) -> Result<(), 
         show(case.compare(bench));
     }
     for (_, run, _) in OTHERS.iter().filter(|(name, _, usual)| wants(name, *usual)) {
-        run(bench)?.into_iter().for_each(&mut show);
+        run(bench, &mut show)?;
     }
     Ok(())
 }

@@ -32,13 +32,12 @@ pub(crate) struct Case {
     requests: u64,
 }
 
-pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
+pub(crate) fn run(bench: &Bench<'_>, show: &mut dyn FnMut(Table)) -> Result<(), Error> {
     let requests = bench.options.requests;
     let connections: &[usize] = match bench.options.quick {
         true => &[1, 64],
         false => &[1, 64, 1000, MANY],
     };
-    let mut tables = Vec::new();
     for message_len in [64, 16 * 1024] {
         for &connections in connections {
             // The longer one is some three times as dear.
@@ -48,28 +47,26 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
                 requests
             };
             let case = Case::new(connections, message_len, requests);
-            tables.push(compare(&case, bench)?);
+            show(compare(&case, bench)?);
         }
     }
-    Ok(tables)
+    Ok(())
 }
 
 /// Over more and more connections.
-pub(crate) fn growth(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
+pub(crate) fn growth(bench: &Bench<'_>, show: &mut dyn FnMut(Table)) -> Result<(), Error> {
     let sizes: &[usize] = match bench.options.quick {
         true => &[100, 1000],
         false => &[100, 1000, MANY, 19_000],
     };
-    let curve = "echo 64 B: connections";
-    sizes
-        .iter()
-        .map(|&connections| {
-            let case = Case::new(connections, 64, bench.options.requests);
-            let mut table = compare(&case, bench)?;
-            table.point = Some((curve.to_owned(), "connections", connections as f64));
-            Ok(table)
-        })
-        .collect()
+    for &connections in sizes {
+        let case = Case::new(connections, 64, bench.options.requests);
+        let mut table = compare(&case, bench)?;
+        let curve = "echo 64 B: connections".to_owned();
+        table.point = Some((curve, "connections", connections as f64));
+        show(table);
+    }
+    Ok(())
 }
 
 impl Case {

@@ -4,14 +4,13 @@ use crate::Error;
 use crate::table::Table;
 use crate::works::{Bench, CASES, Case, echo};
 
-pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
+pub(crate) fn run(bench: &Bench<'_>, show: &mut dyn FnMut(Table)) -> Result<(), Error> {
     // Counting has been done at one size.
     let bench = &Bench {
         options: bench.options,
         peers: bench.peers,
         counters: Vec::new(),
     };
-    let mut tables = Vec::new();
     let sizes: &[u64] = match bench.options.quick {
         true => &[1000, 10_000, 100_000],
         false => &[1000, 10_000, 100_000, 1_000_000],
@@ -37,9 +36,8 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
             };
             let mut table = case.compare(bench);
             table.point = Some((curve.to_owned(), grows, size as f64));
-            tables.push(table);
+            show(table);
         }
     }
-    tables.extend(echo::growth(bench)?);
-    Ok(tables)
+    echo::growth(bench, show)
 }

@@ -10,15 +10,14 @@ use crate::works::batched::parse;
 
 const CHILDREN: u64 = 100_000;
 
-pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
-    let works = [
-        ("parked", "a child that waits for ever"),
-        ("sleeping", "a child that sleeps for an hour"),
-    ];
-    Ok(works
-        .iter()
-        .map(|(work, title)| compare(bench, work, title))
-        .collect())
+pub(crate) fn run(bench: &Bench<'_>, show: &mut dyn FnMut(Table)) -> Result<(), Error> {
+    show(compare(bench, "parked", "a child that waits for ever"));
+    show(compare(
+        bench,
+        "sleeping",
+        "a child that sleeps for an hour",
+    ));
+    Ok(())
 }
 
 fn compare(bench: &Bench<'_>, work: &str, title: &str) -> Table {

@@ -8,19 +8,17 @@ use crate::works::{Bench, Case};
 
 const DEPTHS: [u64; 3] = [1, 8, 64];
 
-pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
-    let mut tables: Vec<Table> = DEPTHS
-        .iter()
-        .map(|&depth| {
-            let case = case(depth);
-            let mut table = case.compare(bench);
-            table.title = format!("{} (k = {depth})", table.title);
-            table
-        })
-        .collect();
-    let level = per_level(&tables[0], &tables[2], (DEPTHS[2] - DEPTHS[0]) as f64);
-    tables.push(level);
-    Ok(tables)
+pub(crate) fn run(bench: &Bench<'_>, show: &mut dyn FnMut(Table)) -> Result<(), Error> {
+    let tables = DEPTHS.map(|depth| {
+        let mut table = case(depth).compare(bench);
+        table.title = format!("{} (k = {depth})", table.title);
+        table
+    });
+    let levels = (DEPTHS[2] - DEPTHS[0]) as f64;
+    let level = per_level(&tables[0], &tables[2], levels);
+    tables.into_iter().for_each(&mut *show);
+    show(level);
+    Ok(())
 }
 
 pub(crate) const fn case(depth: u64) -> Case {

@@ -16,7 +16,7 @@ use crate::works::Bench;
 
 const RUNS: usize = 30;
 
-pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
+pub(crate) fn run(bench: &Bench<'_>, show: &mut dyn FnMut(Table)) -> Result<(), Error> {
     let place = &bench.peers.place;
     let all = bench.peers.all();
     let peers: Vec<&'static Peer> = all
@@ -50,7 +50,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
             counts,
         });
     }
-    Ok(vec![Table {
+    show(Table {
         title: format!("start: an empty program from start to end, rounds of {RUNS}"),
         baseline: "raw_epoll",
         figure: "µs",
@@ -59,7 +59,8 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Table>, Error> {
         rows,
         point: None,
         notes,
-    }])
+    });
+    Ok(())
 }
 
 fn binary(place: &Place, peer: &Peer, kind: &str) -> std::path::PathBuf {
