@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::{Arguments, Error, cpu};
@@ -10,7 +10,7 @@ use crate::{Arguments, Error, cpu};
 #[derive(Clone, Copy)]
 pub struct Lateness {
     begun: Instant,
-    late_ns: &'static [AtomicU32],
+    late_ns: &'static [AtomicU64],
 }
 
 /// Times the sleepers of one batch after the other.
@@ -37,12 +37,12 @@ impl Sleepers {
         Error: From<E>,
     {
         let mut cpu_ns = Vec::new();
-        let mut late: [Vec<u32>; 2] = Default::default();
+        let mut late: [Vec<u64>; 2] = Default::default();
         for _ in 0..self.batches {
-            let late_ns: Vec<AtomicU32> =
-                (0..self.count).map(|_| AtomicU32::new(u32::MAX)).collect();
+            let late_ns: Vec<AtomicU64> =
+                (0..self.count).map(|_| AtomicU64::new(u64::MAX)).collect();
             // Leaked, for tasks that must be `'static`.
-            let late_ns: &'static [AtomicU32] = Vec::leak(late_ns);
+            let late_ns: &'static [AtomicU64] = Vec::leak(late_ns);
             let before = cpu::used_ns();
             let lateness = Lateness {
                 begun: Instant::now(),
@@ -50,12 +50,12 @@ impl Sleepers {
             };
             batch(self.count, lateness).await?;
             cpu_ns.push(cpu::used_ns() - before);
-            let mut sorted: Vec<u32> = late_ns
+            let mut sorted: Vec<u64> = late_ns
                 .iter()
                 .map(|ns| ns.load(Ordering::Relaxed))
                 .collect();
             sorted.sort_unstable();
-            if sorted.last() == Some(&u32::MAX) {
+            if sorted.last() == Some(&u64::MAX) {
                 return Err("a sleeper did not wake".into());
             }
             for (late, share) in late.iter_mut().zip([50, 99]) {
@@ -86,7 +86,7 @@ impl Lateness {
     /// Notes that sleeper `index` is awake.
     pub fn note(&self, index: usize) {
         let late = Instant::now().saturating_duration_since(self.moment(index));
-        let late = u32::try_from(late.as_nanos()).unwrap_or(u32::MAX - 1);
+        let late = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX - 1);
         self.late_ns[index].store(late, Ordering::Relaxed);
     }
 }
