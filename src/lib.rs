@@ -32,7 +32,10 @@
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
 //! * [`test`](macro@test) is for tests, with the virtual time and more of [`testing`].
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
+//! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
+//! * [`sync`] has locks, semaphores, events and their like.
 //! * [`net`] has TCP streams, listeners and servers.
+//! * [`testing`] has what tests need.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
 //! # What holds everywhere
@@ -53,15 +56,28 @@ pub use nestling_nursery::{
 };
 #[cfg(unix)]
 pub use nestling_runtime::signal;
+pub use nestling_runtime::to_thread;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
-    Sleep, SleepForever, Statistics, SystemClock, TaskTree, checkpoint, current_time, interval, io,
-    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics, task_tree,
-    waits_for,
+    Sleep, SleepForever, Statistics, SystemClock, TaskId, TaskTree, channel, checkpoint,
+    current_time, interval, io, is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until,
+    statistics, sync, task_tree, waits_for, waits_for_outside,
 };
 
-/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet.
+/// The way back from threads into a run: [`run`](from_thread::run) and
+/// [`run_sync`](from_thread::run_sync) have the task that waits for a
+/// [`to_thread`] call do something, under its scopes; a [`Portal`](from_thread::Portal) leads there from
+/// any other thread.
+pub mod from_thread {
+    pub use nestling_nursery::{Portal, portal};
+    pub use nestling_runtime::from_thread::*;
+}
+
+/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet, streams
+/// and a network in memory.
 pub mod testing {
+    pub use nestling_net::testing::*;
+    pub use nestling_nursery::testing::*;
     pub use nestling_runtime::testing::*;
 }
 
@@ -69,6 +85,8 @@ pub mod testing {
 pub mod guide {
     #[doc = include_str!("../docs/cancellation.md")]
     pub mod cancellation {}
+    #[doc = include_str!("../docs/threads.md")]
+    pub mod threads {}
 }
 
 /// Runs what the README shows.

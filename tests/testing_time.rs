@@ -637,3 +637,45 @@ fn nestling_text(payload: &(dyn std::any::Any + Send)) -> String {
     })
     .unwrap_or_default()
 }
+
+#[test]
+fn a_thread_that_works_keeps_time_from_passing() {
+    let ((), passed) = virtually(async {
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        open_nursery(async |nursery| {
+            let work = nursery.spawn(async move {
+                move_on_after(
+                    DAY,
+                    nestling::to_thread::run_sync(move || gone.recv().unwrap()),
+                )
+                .await
+                .ok_or("too slow")
+            });
+            wait_all_tasks_blocked().await;
+            go.send(()).unwrap();
+            work.await.unwrap().unwrap();
+        })
+        .await
+        .unwrap();
+    });
+    assert_eq!(passed, Duration::ZERO);
+}
+
+#[test]
+fn a_portal_in_another_thread_is_no_deadlock() {
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    virtually(async {
+        let (portal, service) = nestling::from_thread::portal();
+        let thread = std::thread::spawn(move || {
+            gone.recv().unwrap();
+            portal.run_sync(|| 7).unwrap()
+        });
+        open_nursery(async |nursery| {
+            nursery.start_soon(service);
+            go.send(()).unwrap();
+        })
+        .await
+        .unwrap();
+        assert_eq!(thread.join().unwrap(), 7);
+    });
+}

@@ -12,6 +12,7 @@ mod nursery;
 mod on_cancel;
 mod open;
 mod outcome;
+mod portal;
 mod scope;
 mod shield;
 mod shutdown;
@@ -19,6 +20,7 @@ mod shutdown;
 mod soundness;
 mod start;
 mod state;
+pub mod testing;
 mod timeout;
 
 pub use canceller::Canceller;
@@ -29,6 +31,7 @@ pub use nursery::{Nursery, TaskBuilder};
 pub use on_cancel::{OnCancel, on_cancel};
 pub use open::open_nursery;
 pub use outcome::{Outcome, ok};
+pub use portal::{Portal, portal};
 pub use scope::{CancelScope, ScopeRun};
 pub use shield::{CatchCancel, Shield, catch_cancel, shield};
 pub use shutdown::{

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use nestling_runtime::{
-    CancelKind, Cancelled, Frame, FrameKind, FrameRef, Label, is_cancelled, waits_for,
+    CancelKind, Cancelled, Frame, FrameKind, FrameRef, Label, poll_proceed, waits_for,
 };
 
 use crate::child::Plan;
@@ -132,14 +132,7 @@ where
     S: FnOnce(Plan, Ready<V>),
 {
     // A checkpoint: in a cancelled context nothing is started.
-    poll_fn(|_| {
-        if is_cancelled() {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
+    poll_fn(poll_proceed).await;
     let label = plan.label.clone();
     let starting = Starting::new();
     let value = Rc::new(Cell::new(None));

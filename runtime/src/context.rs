@@ -23,12 +23,19 @@ pub(crate) struct Context {
     pub(crate) cancelled: Cell<bool>,
     /// Checkpoints left to the task that is being polled.
     pub(crate) budget: Cell<u32>,
+    /// What a task that begins to be polled gets: nothing while steps are counted, so that each of its
+    /// checkpoints asks; `held` is its budget then.
+    pub(crate) full: Cell<u32>,
+    /// Checkpoints left that are not in `budget`.
+    pub(crate) held: Cell<u32>,
     /// Grows whenever some frame's effective state changes.
     pub(crate) epoch: Cell<u64>,
     /// Polls of tasks since the loop last looked at I/O.
     pub(crate) polls: Cell<u32>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
+    /// Some future was polled in a cancelled frame and is to be woken when that has gone.
+    pub(crate) stranded: Cell<bool>,
     /// The run of this thread, and its inbox: addresses to compare with, null outside a run.
     pub(crate) run: Cell<*const ()>,
     pub(crate) inbox: Cell<*const ()>,
@@ -45,9 +52,12 @@ thread_local! {
             frame: Cell::new(NO_FRAME),
             cancelled: Cell::new(false),
             budget: Cell::new(BUDGET),
+            full: Cell::new(BUDGET),
+            held: Cell::new(0),
             epoch: Cell::new(0),
             polls: Cell::new(0),
             turn: Cell::new(None),
+            stranded: Cell::new(false),
             run: Cell::new(ptr::null()),
             inbox: Cell::new(ptr::null()),
             shuffle: Cell::new(0),

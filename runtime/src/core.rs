@@ -15,6 +15,7 @@ use crate::frames;
 use crate::idlers::Idlers;
 use crate::inbox::Inbox;
 use crate::reactor::Reactor;
+use crate::threads;
 use crate::timers::{Action, Timers};
 
 pub(crate) struct Core {
@@ -27,10 +28,32 @@ pub(crate) struct Core {
     /// Kept between turns so that waiting allocates nothing.
     wakers: Cell<Vec<Waker>>,
     pub(crate) idlers: Idlers,
-    /// Threads that work for the run, which waits for what they do.
-    pub(crate) busy: Cell<usize>,
     /// Whoever may do something to the run from outside has a clone.
     pub(crate) outside: Arc<()>,
+    /// How many threads work for the run now, see [`Busy`].
+    pub(crate) busy: Cell<usize>,
+    pub(crate) threads: threads::OfRun,
+}
+
+/// While it lives, a thread works for somebody in the run, and will wake that one. So a run with nothing
+/// else to do is not stuck, and virtual time must not pass.
+pub(crate) struct Busy {
+    core: Rc<Core>,
+}
+
+impl Busy {
+    pub(crate) fn new(core: &Rc<Core>) -> Busy {
+        core.busy.set(core.busy.get() + 1);
+        Busy {
+            core: Rc::clone(core),
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.core.busy.set(self.core.busy.get() - 1);
+    }
 }
 
 thread_local! {
@@ -126,8 +149,9 @@ impl Core {
             clock,
             wakers: Cell::default(),
             idlers: Idlers::default(),
-            busy: Cell::new(0),
             outside: Arc::default(),
+            busy: Cell::default(),
+            threads: threads::OfRun::default(),
         })
     }
 

@@ -228,6 +228,14 @@ pub struct FrameRef {
 }
 
 impl FrameRef {
+    /// The frame that is being polled.
+    pub(crate) fn current() -> Option<FrameRef> {
+        frames::current().map(|id| FrameRef {
+            id,
+            not_send: PhantomData,
+        })
+    }
+
     /// The frame, for a [`Canceller`](crate::Canceller) of another thread.
     pub(crate) fn id(self) -> FrameId {
         self.id

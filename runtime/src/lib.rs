@@ -6,6 +6,7 @@
 
 mod cancelled;
 mod canceller;
+pub mod channel;
 mod checkpoint;
 mod clock;
 mod context;
@@ -14,6 +15,7 @@ mod deadlock;
 mod frame;
 mod framed;
 mod frames;
+pub mod from_thread;
 mod handle;
 mod handshake;
 mod idlers;
@@ -30,11 +32,16 @@ mod run;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
+mod steps;
+pub mod sync;
 mod task;
+mod task_id;
 pub mod testing;
+mod threads;
 mod time;
 mod timer;
 mod timers;
+pub mod to_thread;
 mod tree;
 mod waits;
 
@@ -50,10 +57,11 @@ pub use label::{FrameKind, Label};
 pub use run::{Builder, RunError, describe, run};
 pub use statistics::{Statistics, statistics};
 pub use task::TaskQueue;
+pub use task_id::TaskId;
 pub use time::{
     Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever,
     sleep_until, try_current_time,
 };
 pub use timer::Timer;
 pub use tree::{TaskTree, task_tree};
-pub use waits::waits_for;
+pub use waits::{waits_for, waits_for_outside};

@@ -14,6 +14,8 @@ pub struct Statistics {
     pub timers: usize,
     /// Messages from other threads that have not been handled.
     pub inbox: usize,
+    /// Threads that work for a task which waits for them, without those that wait for the run in turn.
+    pub threads: usize,
     /// Sockets and who waits for them.
     pub io: IoStatistics,
 }
@@ -30,6 +32,7 @@ pub fn statistics() -> Statistics {
         frames: frames::count(),
         timers: core.timer_count(),
         inbox: core.inbox.len(),
+        threads: core.busy.get(),
         io: core.reactor.statistics(),
     }
 }

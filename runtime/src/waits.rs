@@ -73,6 +73,16 @@ pub fn waits_for(what: impl FnOnce() -> String) {
     }
 }
 
+/// As [`waits_for`], where the waker may be used from outside the run: another thread has it, say. A
+/// run in which somebody waits for such is not deadlocked.
+#[inline]
+pub fn waits_for_outside(what: impl FnOnce() -> String) {
+    // Nothing but foreign hands accounts for the waker then.
+    if is_watched() {
+        note(what(), false);
+    }
+}
+
 /// As [`waits_for`], where nobody keeps a waker.
 pub(crate) fn waits_unwoken(what: &str) {
     if is_watched() {

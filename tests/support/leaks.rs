@@ -1,4 +1,4 @@
-//! What every test checks at its end: no descriptor and no thread is left, and inside the run no
+//! What every test checks at its end: no descriptor and no thread at work is left, and inside the run no
 //! frame, timer or source.
 
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-use nestling::statistics;
+use nestling::{statistics, to_thread};
 
 /// Descriptors are the process's, so the tests of one program take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -108,7 +108,8 @@ fn check_descriptors(before: &BTreeMap<u32, String>) {
     assert_eq!(&descriptors(), before, "descriptors were left open");
 }
 
-/// Threads are told by their name in the system: an unnamed one inherits that of its maker.
+/// Threads are told by their name in the system: an unnamed one inherits that of its maker. Those which
+/// `to_thread` keeps for later are none of this test's.
 struct Threads {
     name: String,
 }
@@ -136,8 +137,9 @@ impl Threads {
             std::thread::park_timeout(Duration::from_millis(1));
         }
         panic!(
-            "threads were left behind: {} of this test",
-            self.count() - 1
+            "threads were left behind: {} of this test, {:?}",
+            self.count() - 1,
+            to_thread::statistics()
         );
     }
 
@@ -145,8 +147,9 @@ impl Threads {
         let tasks = std::fs::read_dir("/proc/self/task").expect("Linux lists a process's threads");
         tasks
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
-            .filter(|name| name.trim_end() == self.name || name.starts_with("nestling"))
+            .filter(|name| name.trim_end() == self.name || name.starts_with("nestling-pool"))
             .count()
+            + to_thread::statistics().working
     }
 }
 
@@ -197,6 +200,7 @@ impl Watched {
 struct Figures {
     frames: usize,
     timers: usize,
+    threads: usize,
     sources: usize,
     waiting: usize,
 }
@@ -207,6 +211,7 @@ impl Figures {
         Figures {
             frames: now.frames,
             timers: now.timers,
+            threads: now.threads,
             sources: now.io.sources,
             waiting: now.io.tasks_waiting_read + now.io.tasks_waiting_write,
         }

@@ -110,6 +110,30 @@ pub(crate) const CASES: &[Case] = &[
             "tokio",
         )
     },
+    Case::new(
+        "lock",
+        "take a lock that is free, and give it back",
+        "operation",
+        "tokio",
+    ),
+    Case::new(
+        "semaphore",
+        "take a permit that is free, and give it back",
+        "operation",
+        "tokio",
+    ),
+    Case::new(
+        "contended",
+        "three tasks after one lock, held over a wake-up",
+        "operation",
+        "tokio",
+    ),
+    Case::new(
+        "notify",
+        "two tasks that wake each other (tokio: Notify, others: semaphores)",
+        "round trip",
+        "tokio",
+    ),
     Case {
         operations: 100_000,
         batches: [1, 1],

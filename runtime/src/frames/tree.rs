@@ -258,7 +258,8 @@ impl Frames {
         }
     }
 
-    /// Brings `effective` up to date below `start`, in preorder; newly cancelled frames are noted.
+    /// Brings `effective` up to date below `start`, in preorder; frames that are newly cancelled are noted,
+    /// and those that are not cancelled any more: what was polled in them has armed nothing.
     pub(super) fn refresh(&mut self, start: u32, woken: &mut Vec<FrameId>) {
         let mut next = Some(start);
         while let Some(at) = next {
@@ -269,7 +270,7 @@ impl Frames {
             let effective = from_outside || node.cause.is_some();
             let changed = node.effective != effective;
             if changed {
-                if effective && node.waker.is_some() {
+                if !effective || node.waker.is_some() {
                     woken.push(self.id(at));
                 }
                 self.node(at).effective = effective;

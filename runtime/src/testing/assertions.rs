@@ -100,7 +100,7 @@ impl<F: Future> Future for AssertCheckpoints<F> {
 }
 
 fn budget() -> u32 {
-    context::with(|context| context.budget.get())
+    context::with(|context| context.budget.get() + context.held.get())
 }
 
 impl<F> fmt::Debug for AssertCheckpoints<F> {

@@ -1,6 +1,7 @@
 //! smol on one thread: tasks of a `LocalExecutor` under `block_on`, awaited one after the other.
 
 mod echo;
+mod sync;
 
 use std::cell::Cell;
 use std::future::pending;
@@ -30,6 +31,14 @@ fn main() -> ExitCode {
         ("yield", |arguments| batches(&arguments, yields)),
         ("ping-pong", |arguments| batches(&arguments, ping_pong)),
         ("producers", |arguments| batches(&arguments, producers)),
+        ("lock", |arguments| batches(&arguments, sync::lock)),
+        ("semaphore", |arguments| {
+            batches(&arguments, sync::semaphore)
+        }),
+        ("contended", |arguments| {
+            batches(&arguments, sync::contended)
+        }),
+        ("notify", |arguments| batches(&arguments, sync::ping_pong)),
         ("sleeps", |arguments| {
             run(|executor| {
                 Sleepers::new(&arguments)

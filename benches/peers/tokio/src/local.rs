@@ -1,6 +1,7 @@
 //! tokio's `LocalRuntime`: tasks that need not be `Send`.
 
 mod echo;
+mod sync;
 mod works;
 
 /// How this flavour runs things.

@@ -1,6 +1,7 @@
 //! tokio, current_thread: tasks that are `Send`.
 
 mod echo;
+mod sync;
 mod works;
 
 /// How this flavour runs things.

@@ -14,6 +14,7 @@ use tokio::task::{JoinSet, spawn_blocking, yield_now};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::flavour::{self, MaybeSend, spawn_in};
+use crate::sync;
 
 pub(crate) fn main() -> ExitCode {
     measured::main(&[
@@ -25,6 +26,14 @@ pub(crate) fn main() -> ExitCode {
         ("yield", |arguments| batches(&arguments, yields)),
         ("ping-pong", |arguments| batches(&arguments, ping_pong)),
         ("producers", |arguments| batches(&arguments, producers)),
+        ("lock", |arguments| batches(&arguments, sync::lock)),
+        ("semaphore", |arguments| {
+            batches(&arguments, sync::semaphore)
+        }),
+        ("contended", |arguments| {
+            batches(&arguments, sync::contended)
+        }),
+        ("notify", |arguments| batches(&arguments, sync::ping_pong)),
         ("sleeps", |arguments| {
             flavour::run(Sleepers::new(&arguments).run(sleeps))
         }),
