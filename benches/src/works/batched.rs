@@ -143,7 +143,12 @@ pub(crate) const CASES: &[Case] = &[
             ("late_p50_ns", "p50 late µs"),
             ("late_p99_ns", "p99 late µs"),
         ],
-        ..Case::new("sleeps", "100 000 sleeps within 200 ms", "sleep", "tokio")
+        ..Case::new(
+            "sleeps",
+            "sleeps within a window of 2 µs for each",
+            "sleep",
+            "tokio",
+        )
     },
     Case {
         batches: [200, 50],
