@@ -8,6 +8,7 @@ use std::{env, fs, process};
 
 use crate::Error;
 use crate::options::Options;
+use crate::peers::Program;
 use crate::quiet::Quiet;
 
 /// What was counted, by name.
@@ -42,9 +43,10 @@ impl Counter {
             .collect()
     }
 
-    fn works(self) -> bool {
+    /// Whether the tool counts here.
+    pub(crate) fn works(self) -> bool {
         let output = Output::new();
-        let mut command = self.command(Path::new("true"), &output.path);
+        let mut command = self.command(&Program::new("true"), &output.path);
         let ended = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
         ended.is_ok_and(|status| status.success()) && self.counts(&output.text()).is_some()
     }
@@ -53,7 +55,7 @@ impl Counter {
     /// many units, and a fixed rest.
     pub(crate) fn per_unit(
         self,
-        program: &Path,
+        program: &Program,
         units: [u64; 2],
         mut work: impl FnMut(Command, u64) -> Result<(), Error>,
     ) -> Result<Counts, Error> {
@@ -78,6 +80,11 @@ impl Counter {
             .collect())
     }
 
+    /// Whether it looks at machine code.
+    pub(crate) fn is_valgrind(self) -> bool {
+        matches!(self, Self::Callgrind | Self::Memcheck)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Perf => "perf",
@@ -87,7 +94,7 @@ impl Counter {
         }
     }
 
-    fn command(self, program: &Path, output: &Path) -> Command {
+    fn command(self, program: &Program, output: &Path) -> Command {
         let mut tool = Command::new(match self {
             Self::Callgrind | Self::Memcheck => "valgrind",
             Self::Perf | Self::Strace => self.name(),
@@ -116,7 +123,7 @@ impl Counter {
                 .arg(log_file(output));
             }
         }
-        tool.arg(program);
+        tool.args(program.words());
         tool
     }
 

@@ -33,3 +33,15 @@ impl CpuClock {
         Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
     }
 }
+
+/// The CPU seconds of all processes that this one has started and waited for, and of theirs.
+pub(crate) fn children_seconds() -> f64 {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is valid for the one rusage that the call writes; zeroes are a valid one.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    seconds(usage.ru_utime) + seconds(usage.ru_stime)
+}

@@ -10,7 +10,12 @@ use crate::table::{Row, Table};
 use crate::{Error, quiet};
 
 /// Writes every round's figures, for whoever wants to compute otherwise.
-pub(crate) fn write(path: &Path, options: &Options, tables: &[Table]) -> Result<(), Error> {
+pub(crate) fn write(
+    path: &Path,
+    options: &Options,
+    skipped: &[String],
+    tables: &[Table],
+) -> Result<(), Error> {
     let report = json!({
         "at_unix_seconds": SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
         "machine": {
@@ -20,6 +25,7 @@ pub(crate) fn write(path: &Path, options: &Options, tables: &[Table]) -> Result<
         },
         "schedule": quiet::describe(),
         "rounds": options.rounds,
+        "skipped": skipped,
         "tables": tables.iter().map(table).collect::<Vec<_>>(),
     });
     fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
@@ -33,6 +39,7 @@ fn table(table: &Table) -> Value {
         "figure": table.figure,
         "counts_are_per": table.unit,
         "notes": table.notes,
+        "point": table.point,
         "rows": table.rows.iter().map(|row| self::row(table, row)).collect::<Vec<_>>(),
     })
 }

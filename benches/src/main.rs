@@ -4,7 +4,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("the comparison reads CPU clocks and counts system calls in Linux's own way");
 
-mod binaries;
+mod bounds;
 mod counters;
 mod cpu_clock;
 mod json;
@@ -12,6 +12,8 @@ mod lifetime;
 mod load;
 mod options;
 mod peer_process;
+mod peers;
+mod plot;
 mod quiet;
 mod rounds;
 mod statistics;
@@ -20,7 +22,11 @@ mod works;
 
 use std::process::ExitCode;
 
+use counters::Counter;
 use options::Options;
+use peers::Peers;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use works::Bench;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -39,21 +45,50 @@ fn compare() -> Result<(), Error> {
         print!("{}", options::HELP);
         return Ok(());
     };
-    let binaries = binaries::Binaries::build(&options)?;
-    println!("schedule: {}\n", quiet::describe());
-    let mut tables = Vec::new();
-    for work in works::WORKS
-        .iter()
-        .filter(|work| options.wants_work(work.name))
-    {
-        for table in (work.run)(&options, &binaries)? {
-            println!("{table}");
-            tables.push(table);
-        }
+    if options.list {
+        works::names().for_each(|name| println!("{name}"));
+        return Ok(());
     }
+    allow_many_files()?;
+    let peers = Peers::build(&options)?;
+    if options.check {
+        return bounds::check(&peers);
+    }
+    let bench = Bench {
+        options: &options,
+        peers: &peers,
+        counters: Counter::wanted(&options),
+    };
+    println!("schedule: {}", quiet::describe());
+    for skipped in &peers.skipped {
+        println!("{skipped}");
+    }
+    println!();
+    let mut tables = Vec::new();
+    works::run(&bench, |table| {
+        println!("{table}");
+        tables.push(table);
+    })?;
     if let Some(path) = &options.json {
-        json::write(path, &options, &tables)?;
+        json::write(path, &options, &peers.skipped, &tables)?;
         println!("written to {}", path.display());
     }
+    if let Some(path) = &options.svg {
+        plot::write(path, &tables)?;
+        println!("drawn in {}", path.display());
+    }
+    Ok(())
+}
+
+/// As many descriptors as are permitted, for this process and those that it starts.
+fn allow_many_files() -> Result<(), Error> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )?;
     Ok(())
 }

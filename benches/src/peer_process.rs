@@ -1,8 +1,8 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -17,6 +17,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
+    /// Its resident bytes before anybody connected.
+    pub(crate) resident_before: u64,
 }
 
 impl Server {
@@ -41,11 +43,22 @@ impl Server {
             )
             .into());
         };
-        Ok(Self {
+        let mut server = Self {
             address: address.parse()?,
             pid: pid.parse()?,
+            resident_before: 0,
             child,
-        })
+        };
+        server.resident_before = server.resident()?;
+        Ok(server)
+    }
+
+    /// Its resident bytes now.
+    pub(crate) fn resident(&self) -> Result<u64, Error> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        Ok(1024 * kib.ok_or("no resident size")?.parse::<u64>()?)
     }
 
     /// Ends the server and waits for the tool's account.

@@ -16,6 +16,8 @@ pub(crate) struct Table {
     /// What the counts are for one of.
     pub(crate) unit: &'static str,
     pub(crate) rows: Vec<Row>,
+    /// If the table is a point of a curve: the curve's title, what grows, and how much of it there is here.
+    pub(crate) point: Option<(String, &'static str, f64)>,
     /// What a reader must know to judge this table.
     pub(crate) notes: Vec<String>,
 }
@@ -28,7 +30,7 @@ pub(crate) struct Row {
 }
 
 /// In the order shown. Other counts (strace's single calls) go to the JSON file only.
-const COUNTS: [&str; 4] = ["calls", "instr", "allocs", "bytes"];
+const COUNTS: [&str; 6] = ["calls", "instr", "allocs", "bytes", "KiB", "crates"];
 
 impl Row {
     pub(crate) fn values(&self, figure: &str) -> Vec<f64> {
@@ -72,8 +74,8 @@ impl Table {
         let ratios = self.ratios(row);
         let mut cells = vec![
             row.peer.clone(),
-            format!("{:.2}", median(&ratios)),
-            format!("{:.2}–{:.2}", least(&ratios), most(&ratios)),
+            ratio(median(&ratios)),
+            format!("{}–{}", ratio(least(&ratios)), ratio(most(&ratios))),
         ];
         cells.extend(self.shown_counts().map(|name| {
             row.counts
@@ -83,10 +85,10 @@ impl Table {
         cells.extend(
             self.besides
                 .iter()
-                .map(|name| format!("{:.1}", median(&row.values(name)))),
+                .map(|name| amount(median(&row.values(name)))),
         );
         let values = row.values(self.figure);
-        cells.extend([median(&values), least(&values)].map(|value| format!("{value:.0}")));
+        cells.extend([median(&values), least(&values)].map(amount));
         cells
     }
 
@@ -94,6 +96,25 @@ impl Table {
         COUNTS
             .into_iter()
             .filter(|name| self.rows.iter().any(|row| row.counts.contains_key(*name)))
+    }
+}
+
+/// Three digits are what can be believed.
+fn amount(value: f64) -> String {
+    match value {
+        value if value.is_nan() => "–".to_owned(),
+        value if value.abs() < 10.0 => format!("{value:.2}"),
+        value if value.abs() < 100.0 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    }
+}
+
+/// Without a baseline there is none.
+fn ratio(value: f64) -> String {
+    match value {
+        value if value.is_nan() => String::new(),
+        value if value < 100.0 => format!("{value:.2}"),
+        value => format!("{value:.0}"),
     }
 }
 

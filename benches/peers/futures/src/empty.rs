@@ -1,0 +1,5 @@
+//! A run of nothing.
+
+fn main() {
+    futures::executor::block_on(async {});
+}

@@ -1,0 +1,5 @@
+//! A run of nothing.
+
+fn main() {
+    nestling::run(async {});
+}
