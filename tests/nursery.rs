@@ -19,8 +19,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use nestling::{
-    BoxError, CancelKind, Nursery, NurseryError, checkpoint, is_cancelled, ok, open_nursery, sleep,
-    sleep_forever, statistics,
+    BoxError, CancelKind, Nursery, NurseryError, catch_cancel, checkpoint, fail_after,
+    is_cancelled, move_on_after, ok, open_nursery, sleep, sleep_forever, statistics,
 };
 use support::{
     Boom, Counts, Log, boom, leaves_of, on_drop, park, run, run_virtual, settle, times, yield_n,
@@ -500,9 +500,8 @@ fn a_cancelled_nursery_s_body_runs_to_its_first_checkpoint() {
 }
 
 #[test]
-fn the_wait_at_the_end_is_no_checkpoint_of_the_parent() {
-    // An outer cancel reaches the children, and the parent goes on behind the nursery, as nothing
-    // there was cut off: the body had its value.
+fn children_that_are_cut_off_from_outside_take_the_parent_with_them() {
+    // The body had its value, but the nursery is not done: as in trio, the unwinding goes on.
     let log = Log::new();
     run(async {
         open_nursery(async |outer| {
@@ -525,7 +524,51 @@ fn the_wait_at_the_end_is_no_checkpoint_of_the_parent() {
         .await
         .unwrap();
     });
-    log.expect(&["child cut off", "value"]);
+    log.expect(&["child cut off"]);
+}
+
+#[test]
+fn a_limit_around_a_nursery_counts_after_its_body_has_ended_too() {
+    run_virtual(async {
+        let second = Duration::from_secs(1);
+        let slow = open_nursery(async |nursery| nursery.start_soon(sleep(60 * second)));
+        assert!(fail_after(second, slow).await.is_err());
+        let slow = open_nursery(async |nursery| nursery.start_soon(sleep(60 * second)));
+        assert!(move_on_after(second, slow).await.is_none());
+        // In time.
+        let fast = open_nursery(async |nursery| nursery.start_soon(sleep(second)));
+        fail_after(2 * second, fast).await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn the_wait_at_the_end_is_no_checkpoint_of_the_parent() {
+    // An outer cancel reaches the children. They come to an end of their own, so nothing was cut off, and
+    // the parent goes on behind the nursery.
+    let log = Log::new();
+    run(async {
+        open_nursery(async |outer| {
+            outer.start_soon(async {
+                let value = open_nursery(async |inner| {
+                    inner.start_soon(async {
+                        catch_cancel(sleep_forever()).await.unwrap_err();
+                        log.say("child caught it");
+                    });
+                    inner.task().daemon().start_soon(sleep_forever());
+                    ok("value")
+                })
+                .await;
+                log.say(value.unwrap());
+                checkpoint().await;
+                log.say("unreachable");
+            });
+            settle().await;
+            outer.cancel();
+        })
+        .await
+        .unwrap();
+    });
+    log.expect(&["child caught it", "value"]);
 }
 
 #[test]

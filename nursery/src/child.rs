@@ -172,6 +172,9 @@ impl Status {
             Some(starting) => starting.child_ended(ended, frame),
             None => Some(ended),
         };
+        if matches!(ended, Some(Ended::Cut)) && !self.daemon {
+            self.state.child_was_cut();
+        }
         if let Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))) = ended {
             if let Some(label) = frame.label() {
                 self.state.record(&label, ended);

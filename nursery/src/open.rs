@@ -209,13 +209,19 @@ impl<'a, V> Driver<'a, V> {
         self.state.record(&self.body_label, ended);
     }
 
+    fn is_cut_from_outside(&self) -> bool {
+        self.state.has_cut() && self.state.scope.frame().is_cancelled_from_outside()
+    }
+
     /// Everything has ended: reports it.
     fn finish(&mut self) -> Poll<Result<V, NurseryError>> {
         let frame = self.state.scope.frame();
         frame.set_guest(false);
         let body = std::mem::replace(&mut self.body, Body::Unwinding);
         let body = match body {
-            Body::Value(value) if self.state.has_bad_news() => {
+            // Part of the work was cut off by a cancel from outside, so the value is not the whole's: a limit
+            // in time around a nursery whose body has ended is not to be missed.
+            Body::Value(value) if self.state.has_bad_news() || self.is_cut_from_outside() => {
                 // Dropped here: its destructor may panic, and what failed is not to be lost then.
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
                     self.state

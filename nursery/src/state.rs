@@ -29,6 +29,8 @@ pub(crate) struct State {
     /// Children that have not ended, and those of them that keep the nursery open.
     live: Cell<usize>,
     foreground: Cell<usize>,
+    /// A child that keeps the nursery open was cut off.
+    has_cut: Cell<bool>,
     failures: RefCell<Vec<TaskError>>,
     panics: RefCell<Vec<Payload>>,
     /// The nursery's future is being dropped: nothing is polled any more, everything is dropped.
@@ -46,6 +48,7 @@ impl State {
             queue,
             live: Cell::new(0),
             foreground: Cell::new(0),
+            has_cut: Cell::new(false),
             failures: RefCell::default(),
             panics: RefCell::default(),
             closed: Cell::new(false),
@@ -81,6 +84,14 @@ impl State {
         if !daemon {
             self.foreground.set(self.foreground.get() - 1);
         }
+    }
+
+    pub(crate) fn child_was_cut(&self) {
+        self.has_cut.set(true);
+    }
+
+    pub(crate) fn has_cut(&self) -> bool {
+        self.has_cut.get()
     }
 
     /// Keeps what went wrong, and cancels the rest.

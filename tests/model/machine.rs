@@ -148,6 +148,8 @@ pub(crate) struct NurseryState {
     pub(crate) failures: Vec<Failure>,
     pub(crate) panic: Option<Id>,
     pub(crate) children: Vec<Id>,
+    /// A child was cut off that is no daemon.
+    pub(crate) cut: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

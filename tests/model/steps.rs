@@ -158,12 +158,13 @@ impl Machine {
         let nursery = self.nurseries.get_mut(&node.id).expect("it is open");
         let failures = std::mem::take(&mut nursery.failures);
         let (frame, body, panic) = (nursery.frame, nursery.body, nursery.panic);
+        let cut = nursery.cut;
         self.log(id, Event::Closed(node.id));
         if let Some(panic) = panic {
             Flow::Panics(panic)
         } else if !failures.is_empty() {
             self.finish(id, node, Err(Failure::several(failures)))
-        } else if body == Body::Value {
+        } else if body == Body::Value && !(cut && self.is_cancelled_around(frame)) {
             self.finish(id, node, Ok(()))
         } else if self.is_cancelled_around(frame) {
             Flow::Cut
@@ -305,6 +306,7 @@ impl Machine {
             failures: Vec::new(),
             panic: None,
             children: Vec::new(),
+            cut: false,
         };
         self.nurseries.insert(op, state);
         let mut around = self.strands[&id].nurseries.clone();

@@ -158,7 +158,7 @@ impl Machine {
             };
             return;
         }
-        let is_body = strand.is_body;
+        let (is_body, daemon) = (strand.is_body, strand.daemon);
         let nursery = *strand.nurseries.last().expect("it is in one");
         if is_body {
             let state = self.nurseries.get_mut(&nursery).expect("it is open");
@@ -166,6 +166,9 @@ impl Machine {
                 Flow::Ends(Ok(())) => Body::Value,
                 _ => Body::None,
             };
+        }
+        if matches!(flow, Flow::Cut) && !is_body && !daemon {
+            self.nurseries.get_mut(&nursery).expect("it is open").cut = true;
         }
         match flow {
             Flow::Ends(Err(failure)) => self.record(nursery, failure),
