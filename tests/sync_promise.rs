@@ -149,6 +149,28 @@ fn what_was_set_from_outside_meanwhile_counts() {
 }
 
 #[test]
+fn what_was_set_from_outside_meanwhile_is_for_those_too_who_would_make_it() {
+    let promise = Promise::new();
+    run(open_nursery(async |nursery| {
+        let endless = promise.get_or_init(async || {
+            sleep_forever().await;
+            1
+        });
+        nursery.task().daemon().start_soon(async {
+            endless.await;
+        });
+        settle().await;
+        nursery.start_soon(async {
+            assert_eq!(*promise.get_or_init(async || 2).await, 3);
+        });
+        settle().await;
+        assert_eq!(promise.statistics().tasks_waiting, 1);
+        promise.set(3).unwrap();
+    }))
+    .unwrap();
+}
+
+#[test]
 fn who_is_dropped_leaves_nothing() {
     run(async {
         let promise: Promise<()> = Promise::new();

@@ -5,6 +5,8 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -14,10 +16,10 @@ use nestling::testing::{
 };
 use nestling::{
     Builder, CancelScope, RunError, RunHandle, checkpoint, current_time, move_on_after,
-    open_nursery, sleep, sleep_forever, sleep_until, task_tree,
+    open_nursery, sleep, sleep_forever, sleep_until, sync, task_tree, to_thread,
 };
 
-use support::message_of;
+use support::{message_of, settle, times};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -677,5 +679,94 @@ fn a_portal_in_another_thread_is_no_deadlock() {
         .await
         .unwrap();
         assert_eq!(thread.join().unwrap(), 7);
+    });
+}
+
+/// Pending until another thread wakes it, after `moment` of its own.
+async fn of_a_thread(moment: impl FnOnce() + Send + 'static) {
+    let done = Arc::new(AtomicBool::new(false));
+    let mut thread = None;
+    let mut moment = Some(moment);
+    poll_fn(|cx| {
+        if let Some(moment) = moment.take() {
+            let (done, waker) = (Arc::clone(&done), cx.waker().clone());
+            thread = Some(std::thread::spawn(move || {
+                moment();
+                done.store(true, Ordering::Release);
+                waker.wake();
+            }));
+        }
+        match done.load(Ordering::Acquire) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    if let Some(thread) = thread {
+        thread.join().unwrap();
+    }
+}
+
+/// Long enough for a run to be quiet. Should it not be, the test sees less, and passes.
+fn a_while() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+#[test]
+fn what_was_waited_for_before_accounts_for_no_waker_of_now() {
+    virtually(async {
+        sleep(SECOND).await;
+        of_a_thread(a_while).await;
+        let event = sync::Event::new();
+        open_nursery(async |nursery| {
+            nursery.start_soon(async {
+                event.wait().await;
+                of_a_thread(a_while).await;
+            });
+            settle().await;
+            event.set();
+        })
+        .await
+        .unwrap();
+    });
+}
+
+#[test]
+fn what_was_waited_for_before_is_told_as_such() {
+    let deadlock = deadlock_of(async {
+        sleep(SECOND).await;
+        pending::<()>().await;
+    });
+    let tree = deadlock.tree().to_string();
+    assert!(tree.contains("last said to wait for its time"), "{tree}");
+}
+
+#[test]
+fn whoever_wakes_and_goes_while_the_run_looks_is_not_missed() {
+    for round in 0..times(1000, 3) {
+        virtually(of_a_thread(move || {
+            (0..round % 500 * 4).for_each(|_| std::hint::spin_loop());
+        }));
+    }
+}
+
+#[test]
+fn a_permit_that_an_abandoned_thread_holds_comes_back() {
+    virtually(async {
+        let limiter = to_thread::Limiter::new(1);
+        let call = to_thread::with().limiter(&limiter).abandon_on_cancel();
+        let scope = CancelScope::new();
+        open_nursery(async |nursery| {
+            nursery.start_soon(async {
+                let abandoned = call.clone().run_sync(a_while);
+                assert!(scope.run(abandoned).await.is_err());
+            });
+            settle().await;
+            scope.cancel();
+            settle().await;
+            call.clone().run_sync(|| ()).await.unwrap();
+        })
+        .await
+        .unwrap();
     });
 }

@@ -89,8 +89,8 @@ impl Shared {
         // Wakers are cloned and dropped outside of the lock, as that is foreign code.
         let waker = cx.waker().clone();
         let (next, old) = self.with(|state| match state.requests.pop_front() {
-            Some(request) => (Poll::Ready(Some(request)), None),
-            None if state.portals == 0 => (Poll::Ready(None), None),
+            Some(request) => (Poll::Ready(Some(request)), Some(waker)),
+            None if state.portals == 0 => (Poll::Ready(None), Some(waker)),
             None => (Poll::Pending, state.service.replace(waker)),
         });
         drop(old);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
+use crate::panics::wake_all;
+
 /// In the order in which they are woken: by cushion, then by age.
 pub(crate) type IdlerKey = (Duration, u64);
 
@@ -82,8 +84,6 @@ impl Idlers {
                 wakers.extend(waker);
             }
         }
-        for waker in wakers {
-            waker.wake();
-        }
+        wake_all(wakers);
     }
 }

@@ -12,6 +12,7 @@
 //! ```
 
 use std::io;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use crate::clock::real_now;
@@ -66,7 +67,12 @@ impl<'a> Quiet<'a> {
         }
         let Some((end, after)) = self.end(deadline) else {
             if waits::is_watched() && self.is_dead() {
-                return Ok(Waited::Deadlock);
+                // Whoever could wake somebody has gone, and may have left a message just before that.
+                fence(Ordering::Acquire);
+                if core.inbox.len() == 0 {
+                    return Ok(Waited::Deadlock);
+                }
+                return Ok(Waited::Awake);
             }
             core.sleep_for(None)?;
             return Ok(Waited::Awake);

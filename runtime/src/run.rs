@@ -134,7 +134,9 @@ impl Builder {
     ///
     /// What it cannot see through counts as able to wake: a waker that a future of another library holds,
     /// a [`RunHandle`](crate::RunHandle), a [`Canceller`](crate::Canceller), anyone who waits for a
-    /// socket or a signal. A run that waits for such goes on waiting.
+    /// socket or a signal. A run that waits for such goes on waiting. One thing escapes it: a set of futures
+    /// that polls its own with a waker of its own, such as `FuturesUnordered`, and holds both an operation
+    /// of Nestling and a future of another library, passes for one that waits for the former only.
     ///
     /// ```
     /// use nestling_runtime::{Builder, RunError, sleep_forever};

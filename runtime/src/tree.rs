@@ -108,11 +108,16 @@ fn describe(label: &Label, frame: FrameId, now: Instant) -> String {
     if frames::is_live_and_effective(frame) {
         line.push_str(", cancelled");
     }
-    let words = waits::words(frame);
+    let (mut words, are_old) = waits::words(frame);
+    words.dedup();
     if is_running(frame) {
         line.push_str(", running");
     } else if !words.is_empty() {
-        line.push_str(", waits for ");
+        line.push_str(if are_old {
+            ", last said to wait for "
+        } else {
+            ", waits for "
+        });
         let shown: Vec<&str> = words.iter().take(WAITS_MAX).map(String::as_str).collect();
         line.push_str(&shown.join(" and for "));
         if words.len() > WAITS_MAX {

@@ -157,6 +157,10 @@ pub(crate) fn has_foreign_wakers() -> bool {
         for (&frame, of_frame) in &*notes {
             let is_counted =
                 |frame: FrameId| notes.get(&frame).is_some_and(|task| task.counted.is_some());
+            if of_frame.old {
+                // Polled again since, it said nothing: whatever holds a waker now may be foreign.
+                continue;
+            }
             if let Some(task) = frames::nearest(frame, is_counted) {
                 *said.entry(task).or_default() += of_frame.wakers;
             }
@@ -194,9 +198,16 @@ pub(crate) fn forget_all() {
     let _words = with(std::mem::take);
 }
 
-/// What the frame's future said it waits for.
-pub(crate) fn words(frame: FrameId) -> Vec<String> {
-    with(|notes| notes.get(&frame).map(|notes| notes.words.clone())).unwrap_or_default()
+/// What the frame's future said it waits for, and whether it has been polled since without saying
+/// anything. Then it may be a set that polls only what was woken, and still waits for that; or it waits
+/// for something foreign now.
+pub(crate) fn words(frame: FrameId) -> (Vec<String>, bool) {
+    with(|notes| {
+        notes
+            .get(&frame)
+            .map(|notes| (notes.words.clone(), notes.old))
+    })
+    .unwrap_or_default()
 }
 
 fn with<R: Default>(f: impl FnOnce(&mut HashMap<FrameId, Notes>) -> R) -> R {

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::task::{Context, Poll, Waker};
 
+use nestling_runtime::wake_all;
+
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
     state: RefCell<State>,
@@ -110,7 +112,7 @@ impl Pipe {
                 let room = state.room() > 0;
                 let writer = state.writer.take_if(|_| room);
                 drop(state);
-                wake(writer);
+                wake_all(writer);
                 return Poll::Ready(result);
             }
             state.wanted = buffer.len();
@@ -119,7 +121,7 @@ impl Pipe {
             let lockstep = state.capacity == 0;
             let writer = state.writer.take_if(|_| lockstep);
             drop(state);
-            wake(writer);
+            wake_all(writer);
             if known {
                 return Poll::Pending;
             }
@@ -142,7 +144,7 @@ impl Pipe {
             if let Poll::Ready(result) = state.write(bytes) {
                 let reader = state.reader.take();
                 drop(state);
-                wake(reader);
+                wake_all(reader);
                 return Poll::Ready(result);
             }
             known = known || knows(&state.writer, cx);
@@ -197,7 +199,7 @@ impl Pipe {
         change(&mut state);
         let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
-        wakers.into_iter().for_each(wake);
+        wake_all(wakers.into_iter().flatten());
     }
 }
 
@@ -205,10 +207,4 @@ fn knows(waker: &Option<Waker>, cx: &Context<'_>) -> bool {
     waker
         .as_ref()
         .is_some_and(|waker| waker.will_wake(cx.waker()))
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
 }

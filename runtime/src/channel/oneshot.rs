@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::error::{SendError, TryRecvError};
-use super::wakes::{Panics, Wakes};
+use super::wakes::Wakes;
+use crate::panics::Panics;
 use crate::{poll_proceed, waits_for};
 
 struct Slot<T> {

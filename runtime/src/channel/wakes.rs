@@ -1,10 +1,8 @@
 //! Whom to wake when nothing is borrowed or locked any more.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
-use crate::run::describe;
+use crate::panics::{Panics, wake_all};
 
 /// Collected while the state is borrowed, woken afterwards, in order. Most operations wake nobody or one.
 #[derive(Debug, Default)]
@@ -60,19 +58,10 @@ impl Wakes {
     pub(super) fn wake_in_drop(self) {
         match self {
             Wakes::Nobody => {}
-            Wakes::One(waker) => wake_all(vec![waker]),
+            Wakes::One(waker) => wake_all([waker]),
             Wakes::Several(all) => wake_all(all),
         }
     }
-}
-
-#[cold]
-fn wake_all(wakers: Vec<Waker>) {
-    let mut panics = Panics::default();
-    for waker in wakers {
-        panics.catch(|| waker.wake());
-    }
-    panics.resume();
 }
 
 /// Drops every item, even if the destructors of some panic: then the first panic goes on, and the others
@@ -83,33 +72,4 @@ pub(super) fn discard<T>(items: impl IntoIterator<Item = T>) {
         panics.catch(|| drop(item));
     }
     panics.resume();
-}
-
-/// The first panic of several calls of foreign code.
-#[derive(Default)]
-pub(super) struct Panics(Option<Box<dyn Any + Send>>);
-
-impl Panics {
-    pub(super) fn catch(&mut self, call: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
-            match self.0 {
-                None => self.0 = Some(payload),
-                Some(_) => report(&*payload),
-            }
-        }
-    }
-
-    /// Goes on with the first panic, unless the thread is unwinding already.
-    pub(super) fn resume(self) {
-        match self.0 {
-            Some(payload) if std::thread::panicking() => report(&*payload),
-            Some(payload) => resume_unwind(payload),
-            None => {}
-        }
-    }
-}
-
-fn report(payload: &(dyn Any + Send)) {
-    let panic = describe(payload);
-    tracing::error!(panic, "a waker or an item of a channel panicked too");
 }

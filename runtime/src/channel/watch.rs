@@ -89,7 +89,8 @@ impl<T> Sender<T> {
     /// Changes the value, and wakes who waits for that.
     ///
     /// `change` works on a copy, which becomes the value when it returns. So it may look at the channel,
-    /// and nothing is changed if it panics; put what is dear to copy into an `Rc`.
+    /// and nothing is changed if it panics; put what is dear to copy into an `Rc`. What `change` itself sends
+    /// through this channel is seen by receivers as a change, and overwritten by the copy.
     ///
     /// ```
     /// use nestling_runtime::channel::watch;

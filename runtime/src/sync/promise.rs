@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -132,7 +132,15 @@ impl<T> Promise<T> {
         if self.is_set() {
             return Ok(self.wait().await);
         }
-        let _permit = self.maker.acquire().await;
+        // Whoever makes it may take long, and somebody else may set it meanwhile.
+        let mut maker = self.maker.acquire();
+        let mut set = self.wait();
+        let _permit = poll_fn(|cx| match Pin::new(&mut maker).poll(cx) {
+            Poll::Ready(permit) => Poll::Ready(Some(permit)),
+            Poll::Pending => Pin::new(&mut set).poll(cx).map(|_| None),
+        })
+        .await;
+        drop(set);
         if self.get().is_none() {
             let value = make().await?;
             // Somebody else may have set it meanwhile, and the first one counts.
@@ -149,7 +157,7 @@ impl<T> Promise<T> {
     pub fn statistics(&self) -> PromiseStatistics {
         PromiseStatistics {
             is_set: self.is_set(),
-            tasks_waiting: self.lot.len() + self.maker.statistics().tasks_waiting,
+            tasks_waiting: self.lot.len(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker, ready};
 
 use crate::checkpoint::poll_proceed;
+use crate::panics::wake_all;
 use crate::waits::waits_for;
 
 /// Fixes the order in which tasks pass certain points, so that a test plays one interleaving and no
@@ -144,9 +145,7 @@ impl Drop for Wait<'_> {
         if !self.done {
             self.state.broken.set(true);
             let waiting = self.state.waiting.take();
-            for waker in waiting.into_values() {
-                waker.wake();
-            }
+            wake_all(waiting.into_values());
         }
     }
 }
@@ -158,9 +157,7 @@ impl Drop for Turn {
         state.next.set(next);
         state.busy.set(false);
         let waker = state.waiting.borrow_mut().remove(&next);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake_all(waker);
     }
 }
 

@@ -95,6 +95,7 @@ where
             }
             if let Some(visit) = &mut this.visit {
                 if visit.as_mut().poll(cx).is_pending() {
+                    entered.waits_for(|| String::from("what a thread has it do"));
                     break;
                 }
                 this.visit = None;

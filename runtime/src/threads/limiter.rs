@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::checkpoint::poll_proceed;
+use crate::panics::wake_all;
 use crate::waits::waits_for;
 
 /// A limit to the threads that work at the same time, first come, first served; clones share it.
@@ -103,16 +104,16 @@ impl Limiter {
     /// Hands out what is free.
     fn grant(&self) {
         let shared = &*self.shared;
+        let mut woken = Vec::new();
         while shared.taken.get() < shared.total.get() {
             let Some(first) = shared.waiting.borrow_mut().pop_front() else {
-                return;
+                break;
             };
             shared.taken.set(shared.taken.get() + 1);
             first.granted.set(true);
-            if let Some(waker) = first.waker.take() {
-                waker.wake();
-            }
+            woken.extend(first.waker.take());
         }
+        wake_all(woken);
     }
 
     fn give_back(&self) {

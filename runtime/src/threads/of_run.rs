@@ -44,6 +44,8 @@ impl OfRun {
 pub(super) fn keep(core: &Core, permit: Permit) -> (usize, AtEnd) {
     let key = core.threads.abandoned.borrow_mut().insert(permit);
     let inbox = Arc::clone(&core.inbox);
+    // Somebody may wait for that permit: until it is back, the run is not stuck.
+    let outside = Arc::clone(&core.outside);
     let at_end = move || {
         let give_back = move || {
             if let Some(core) = core::try_current() {
@@ -52,6 +54,7 @@ pub(super) fn keep(core: &Core, permit: Permit) -> (usize, AtEnd) {
         };
         // Refused, the run has ended, and its permits are gone with it.
         let _ended = inbox.post(Message::Call(Box::new(give_back)));
+        drop(outside);
     };
     (key, Box::new(at_end))
 }

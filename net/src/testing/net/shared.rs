@@ -1,12 +1,10 @@
 //! The world with a clock and a timer: what every handle of a network points to.
 
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use nestling_runtime::{Timer, try_current_time};
+use nestling_runtime::{Timer, try_current_time, wake_all};
 
 use super::world::World;
 
@@ -102,19 +100,6 @@ impl Shared {
         let fired = self.timer.take();
         drop(fired);
         self.with(|_| ());
-    }
-}
-
-/// Wakes all of them, also if one panics; the first panic goes on then.
-fn wake_all(wakers: Vec<Waker>) {
-    let mut panic = None;
-    for waker in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            panic.get_or_insert(payload);
-        }
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
     }
 }
 
