@@ -31,6 +31,7 @@
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
+//! * [`fs`] has files and directories.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
@@ -51,12 +52,12 @@ pub use nestling_nursery::{
 };
 #[cfg(unix)]
 pub use nestling_runtime::signal;
-pub use nestling_runtime::to_thread;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
     Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
     is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
 };
+pub use nestling_runtime::{fs, to_thread};
 
 /// The way back from threads into a run: [`run`](from_thread::run) and
 /// [`run_sync`](from_thread::run_sync) have the task that waits for a

@@ -33,6 +33,7 @@ fn each_prints_what_its_source_promises() {
         "shield",
         "who_cancelled",
         "threads",
+        "send_file",
     ];
     for name in names {
         let output = Program::start(name, &[]).end();

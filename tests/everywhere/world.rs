@@ -1,0 +1,61 @@
+//! What goes on outside the program.
+
+use std::io::SeekFrom;
+
+use nestling::fs::{self, File};
+use nestling::to_thread;
+
+use crate::probe::{Time, everywhere_in};
+use crate::support::until;
+
+#[test]
+fn files() {
+    everywhere_in(Time::Real, async |probe| {
+        let _guard = probe.guard();
+        let file = probe.at(fs::temp_file()).await.unwrap();
+        probe.at(file.write_all(b"one\ntwo\n")).await.unwrap();
+        probe.at(file.seek(SeekFrom::Start(0))).await.unwrap();
+        probe.at(file.read(&mut [0; 4])).await.unwrap();
+        probe.at(file.metadata()).await.unwrap();
+        let mut lines = probe.at(fs::lines(file.path())).await.unwrap();
+        while probe.at(lines.next()).await.unwrap().is_some() {}
+        drop(lines);
+        drop(file);
+    });
+}
+
+#[test]
+fn directories() {
+    everywhere_in(Time::Real, async |probe| {
+        let _guard = probe.guard();
+        let folder = probe.at(fs::temp_dir()).await.unwrap();
+        let path = folder.path().join("a");
+        probe.at(fs::write(&path, "a")).await.unwrap();
+        probe
+            .at(fs::rename(&path, folder.path().join("b")))
+            .await
+            .unwrap();
+        let mut entries = probe.at(fs::read_dir(folder.path())).await.unwrap();
+        while probe.at(entries.next()).await.unwrap().is_some() {}
+        probe.at(folder.remove()).await.unwrap();
+    });
+}
+
+/// Nothing of these programs is left among the temporary files: what an abandoned thread makes, it removes.
+#[test]
+fn nothing_temporary_is_left() {
+    let folder = std::env::temp_dir().join(format!("nestling-test-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    everywhere_in(Time::Real, async |probe| {
+        let file = probe.at(fs::temp_file_in(&folder)).await.unwrap();
+        let inner = probe.at(fs::temp_dir_in(&folder)).await.unwrap();
+        probe
+            .at(File::create(inner.path().join("a")))
+            .await
+            .unwrap();
+        drop((file, inner));
+    });
+    nestling::run(until(|| to_thread::statistics().working == 0));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    std::fs::remove_dir(&folder).unwrap();
+}
