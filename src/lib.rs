@@ -32,6 +32,7 @@
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
 //! * [`fs`] has files and directories.
+//! * [`process`] runs other programs.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
@@ -66,6 +67,14 @@ pub use nestling_runtime::{fs, to_thread};
 pub mod from_thread {
     pub use nestling_nursery::{Portal, portal};
     pub use nestling_runtime::from_thread::*;
+}
+
+/// Other programs: [`run_process`](process::run_process) runs one to its end, and a
+/// [`Command`](process::Command) starts a [`Child`](process::Child) to talk with.
+#[cfg(unix)]
+pub mod process {
+    pub use nestling_nursery::{ProcessError, RunProcess, StatusError, run_process};
+    pub use nestling_runtime::process::*;
 }
 
 /// Chapters for readers, to be read in any order.

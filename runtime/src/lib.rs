@@ -23,9 +23,12 @@ mod label;
 mod line_buffer;
 mod main_waker;
 mod prim;
+#[cfg(unix)]
+pub mod process;
 mod reactor;
 mod remote;
 mod run;
+mod saying;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;

@@ -17,6 +17,8 @@
 
 mod cache;
 mod call;
+#[cfg(unix)]
+mod detached;
 mod error;
 mod host;
 mod idle;
@@ -33,6 +35,8 @@ mod tests;
 
 pub use cache::{ThreadStatistics, statistics};
 pub use call::{Call, default_limiter, run_sync, with};
+#[cfg(unix)]
+pub(crate) use detached::detach;
 pub use error::{SpawnError, VisitError};
 pub use limiter::{Limiter, LimiterStatistics};
 pub use link::{Request, Visit};

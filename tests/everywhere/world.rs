@@ -1,8 +1,11 @@
 //! What goes on outside the program.
 
+use std::future::IntoFuture;
 use std::io::SeekFrom;
 
 use nestling::fs::{self, File};
+#[cfg(unix)]
+use nestling::process::{Command, Stdio, run_process};
 use nestling::to_thread;
 
 use crate::probe::{Time, everywhere_in};
@@ -58,4 +61,33 @@ fn nothing_temporary_is_left() {
     nestling::run(until(|| to_thread::statistics().working == 0));
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     std::fs::remove_dir(&folder).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn processes() {
+    everywhere_in(Time::Real, async |probe| {
+        let _guard = probe.guard();
+        let mut command = Command::new("cat").stdin(Stdio::Pipe).stdout(Stdio::Pipe);
+        let mut child = probe.at(command.spawn()).await.unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        probe.at(stdin.write_all(b"one\n")).await.unwrap();
+        probe.at(stdout.read(&mut [0; 8])).await.unwrap();
+        probe.at(stdin.write(b"two")).await.unwrap();
+        drop(stdin);
+        let mut lines = stdout.lines();
+        while probe.at(lines.next()).await.unwrap().is_some() {}
+        probe.at(child.wait()).await.unwrap();
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn programs_that_run_to_their_end() {
+    everywhere_in(Time::Real, async |probe| {
+        let _guard = probe.guard();
+        let running = run_process(Command::new("cat")).input("one").into_future();
+        probe.at(running).await.unwrap();
+    });
 }

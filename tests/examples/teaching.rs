@@ -34,6 +34,7 @@ fn each_prints_what_its_source_promises() {
         "who_cancelled",
         "threads",
         "send_file",
+        "subprocess",
     ];
     for name in names {
         let output = Program::start(name, &[]).end();

@@ -1,15 +1,13 @@
 //! One call into a thread.
 
-use std::future::{Future, poll_fn};
 use std::io;
 use std::path::Path;
-use std::pin::pin;
 
 use super::error::Error;
 use crate::cancelled::Cancelled;
 use crate::checkpoint::checkpoint;
+use crate::saying::saying;
 use crate::to_thread;
-use crate::waits::waits_for;
 
 /// Calls `f` in a thread; its errors get to know what was done and to what.
 pub(super) async fn hop<T, F>(operation: &'static str, path: &Path, f: F) -> Result<T, Error>
@@ -17,15 +15,8 @@ where
     T: Send + 'static,
     F: FnOnce() -> io::Result<T> + Send + 'static,
 {
-    let mut call = pin!(to_thread::run_sync(f));
-    let result = poll_fn(|cx| {
-        let poll = call.as_mut().poll(cx);
-        if poll.is_pending() {
-            waits_for(|| format!("the system to {operation} {}", path.display()));
-        }
-        poll
-    })
-    .await;
+    let words = || format!("the system to {operation} {}", path.display());
+    let result = saying(words, to_thread::run_sync(f)).await;
     let result = result.map_err(io::Error::from).flatten_io();
     let result = result.map_err(|error| Error::new(operation, path, error));
     if let Err(error) = &result {
