@@ -33,6 +33,7 @@
 //! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
 //! * [`fs`] has files and directories.
 //! * [`process`] runs other programs.
+//! * [`stdio`] has this program's own input and output.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
@@ -58,7 +59,7 @@ pub use nestling_runtime::{
     Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
     is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
 };
-pub use nestling_runtime::{fs, to_thread};
+pub use nestling_runtime::{fs, stdio, to_thread};
 
 /// The way back from threads into a run: [`run`](from_thread::run) and
 /// [`run_sync`](from_thread::run_sync) have the task that waits for a

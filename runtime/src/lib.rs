@@ -32,6 +32,7 @@ mod saying;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
+pub mod stdio;
 mod task;
 mod threads;
 mod time;

@@ -17,7 +17,6 @@
 
 mod cache;
 mod call;
-#[cfg(unix)]
 mod detached;
 mod error;
 mod host;
@@ -35,7 +34,6 @@ mod tests;
 
 pub use cache::{ThreadStatistics, statistics};
 pub use call::{Call, default_limiter, run_sync, with};
-#[cfg(unix)]
 pub(crate) use detached::detach;
 pub use error::{SpawnError, VisitError};
 pub use limiter::{Limiter, LimiterStatistics};
