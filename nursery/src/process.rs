@@ -126,7 +126,7 @@ impl RunProcess {
         self.deliver = Some(Box::new(move |child| {
             Box::pin(async move {
                 let result = deliver(child).await.into_result();
-                result.map(drop).map_err(Into::into)
+                result.map(drop)
             })
         }));
         self

@@ -1,18 +1,17 @@
 //! The standard input, output and error of this program.
 //!
-//! ```
+//! ```no_run
 //! use nestling_runtime::stdio::{stdin, stdout};
 //!
-//! # nestling_runtime::run(async {
-//! let input = stdin();
-//! stdout().print("Your name? ").await?;
-//! match input.read_line().await? {
-//!     Some(name) => stdout().println(format_args!("Hello {name}")).await?,
-//!     None => stdout().println("Nobody there").await?,
-//! }
-//! # std::io::Result::Ok(())
-//! # })?;
-//! # std::io::Result::Ok(())
+//! # fn main() -> std::io::Result<()> {
+//! nestling_runtime::run(async {
+//!     stdout().print("Your name? ").await?;
+//!     match stdin().read_line().await? {
+//!         Some(name) => stdout().println(format_args!("Hello {name}")).await,
+//!         None => stdout().println("Nobody there").await,
+//!     }
+//! })
+//! # }
 //! ```
 //!
 //! Other programs share these streams, as the shell that has started this one does. So they are never made

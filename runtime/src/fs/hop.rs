@@ -62,7 +62,7 @@ where
 
 /// In the thread, between two parts of something long: fails once nobody wants the rest.
 pub(super) fn wanted() -> io::Result<()> {
-    to_thread::check_cancelled().map_err(|cancelled| io::Error::other(cancelled))
+    to_thread::check_cancelled().map_err(io::Error::other)
 }
 
 /// In the thread: again, if a signal came in between.

@@ -129,6 +129,7 @@ pub async fn temp_dir() -> Result<TempDir, Error> {
 /// Outside a run.
 pub async fn temp_dir_in(folder: impl AsRef<Path>) -> Result<TempDir, Error> {
     let ((), doomed) = at("create a temporary directory in", folder, |folder| {
+        #[cfg_attr(not(unix), expect(unused_mut, reason = "it has no mode there"))]
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

@@ -72,6 +72,7 @@ pub struct Child {
     process: RefCell<Option<process::Child>>,
     status: Cell<Option<ExitStatus>>,
     end: Io<OwnedFd>,
+    #[cfg(target_os = "linux")]
     is_pidfd: bool,
     waiters: RefCell<Slab<Option<Waker>>>,
 }
@@ -94,6 +95,7 @@ impl Child {
             process: RefCell::new(process.0.take()),
             status: Cell::new(None),
             end,
+            #[cfg(target_os = "linux")]
             is_pidfd: watched.is_pidfd,
             waiters: RefCell::default(),
         })

@@ -13,6 +13,7 @@ use crate::threads::detach;
 pub(super) struct Watched {
     pub(super) fd: OwnedFd,
     /// It stands for the process itself, and signals can be sent by it.
+    #[cfg(target_os = "linux")]
     pub(super) is_pidfd: bool,
 }
 
@@ -44,6 +45,7 @@ fn watch_by_thread(pid: Pid) -> io::Result<Watched> {
     })?;
     Ok(Watched {
         fd: reader,
+        #[cfg(target_os = "linux")]
         is_pidfd: false,
     })
 }

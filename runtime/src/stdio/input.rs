@@ -3,6 +3,7 @@
 //! What has been read and not been asked for yet belongs to the process, as the input itself does, and waits
 //! there for the next reader, whatever becomes of the last one.
 
+#[cfg(unix)]
 use std::cell::OnceCell;
 use std::fmt;
 use std::future::poll_fn;
@@ -184,8 +185,6 @@ pub struct Stdin {
     /// `None` if it cannot be watched.
     #[cfg(unix)]
     watched: OnceCell<Option<Io<std::os::fd::OwnedFd>>>,
-    #[cfg(not(unix))]
-    watched: OnceCell<()>,
 }
 
 impl Stdin {
@@ -193,6 +192,7 @@ impl Stdin {
         Stdin {
             input,
             limit: LENGTH_MAX,
+            #[cfg(unix)]
             watched: OnceCell::new(),
         }
     }
