@@ -26,15 +26,19 @@
 //!
 //! # What to read first
 //!
-//! * [`run`] starts a program; [`open_nursery`] opens a nursery, and [`Nursery`] starts children.
+//! * [`run`], or the attribute [`main`](macro@main), starts a program; [`open_nursery`] opens a
+//!   nursery, and [`Nursery`] starts children.
 //! * [`NurseryError`] and [`MultiError`] are what comes out when something fails.
 //! * [`sleep`], [`interval`] and [`current_time`] are the time by the run's clock.
+//! * [`test`](macro@test) is for tests, with the virtual time and more of [`testing`].
 //! * [`guide::cancellation`] explains scopes, deadlines, shields and clean-up.
 //! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
 //! * [`fs`] has files and directories.
 //! * [`process`] runs other programs.
 //! * [`stdio`] has this program's own input and output.
+//! * [`sync`] has locks, semaphores, events and their like.
 //! * [`net`] has TCP streams, listeners and servers.
+//! * [`testing`] has what tests need.
 //! * [`RunHandle`] leads into a run from other threads.
 //!
 //! # What holds everywhere
@@ -44,6 +48,7 @@
 //! destructors are the clean-up. An operation that took effect delivers its value. No `Cancelled`
 //! error threads through user code.
 
+pub use nestling_macros::{main, test};
 pub use nestling_net as net;
 pub use nestling_nursery::{
     BoxError, CancelScope, Canceller, CatchCancel, FailAfter, JoinHandle, Laggard, Leaves, MoveOn,
@@ -56,8 +61,9 @@ pub use nestling_nursery::{
 pub use nestling_runtime::signal;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
-    Sleep, SleepForever, Statistics, SystemClock, checkpoint, current_time, interval, io,
-    is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until, statistics,
+    Sleep, SleepForever, Statistics, SystemClock, TaskId, TaskTree, channel, checkpoint,
+    current_time, interval, io, is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until,
+    statistics, sync, task_tree, waits_for, waits_for_outside,
 };
 pub use nestling_runtime::{fs, stdio, to_thread};
 
@@ -76,6 +82,14 @@ pub mod from_thread {
 pub mod process {
     pub use nestling_nursery::{ProcessError, RunProcess, StatusError, run_process};
     pub use nestling_runtime::process::*;
+}
+
+/// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet, streams
+/// and a network in memory.
+pub mod testing {
+    pub use nestling_net::testing::*;
+    pub use nestling_nursery::testing::*;
+    pub use nestling_runtime::testing::*;
 }
 
 /// Chapters for readers, to be read in any order.

@@ -7,10 +7,13 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use nestling::channel::channel;
+use nestling::sync::{Barrier, Event, Lock, ParkingLot, Promise, RwLock, Semaphore};
 use nestling::{
     CancelScope, catch_cancel, checkpoint, move_on_after, on_cancel, open_nursery, run, shield,
     sleep,
@@ -124,4 +127,91 @@ fn a_child_more_is_one_allocation_more() {
     };
     // The queue of ready tasks grows to a power of two, the same for both.
     assert_eq!(nursery(60) - nursery(50), 10);
+}
+
+#[test]
+fn channels_that_have_grown_allocate_nothing() {
+    let (sender, receiver) = channel(1);
+    let (sender, receiver) = (&sender, &receiver);
+    let allocations = allocations_of(async || {
+        for item in 0..100 {
+            // Through the queue, into a parked receiver, and out of a parked sender.
+            sender.send(item).await.unwrap();
+            assert_eq!(receiver.recv().await, Some(item));
+            let mut parked = receiver.recv();
+            assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut parked).poll(cx).is_pending())).await);
+            sender.send(item).await.unwrap();
+            assert_eq!(parked.await, Some(item));
+            sender.send(item).await.unwrap();
+            let mut parked = sender.send(item);
+            assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut parked).poll(cx).is_pending())).await);
+            assert_eq!(receiver.recv().await, Some(item));
+            assert_eq!(parked.await, Ok(()));
+            assert_eq!(receiver.recv().await, Some(item));
+        }
+    });
+    assert_eq!(allocations, 0);
+}
+
+#[test]
+fn what_is_free_is_had_without_an_allocation() {
+    let lock = Lock::new(0);
+    let semaphore = Semaphore::new(3);
+    let rw_lock = RwLock::new(0);
+    let (event, promise) = (Event::new(), Promise::new());
+    event.set();
+    promise.set(1).unwrap();
+    let barrier = Barrier::new(1);
+    let all = allocations_of(async || {
+        *lock.acquire().await += 1;
+        drop(semaphore.acquire_many(2).await);
+        drop(rw_lock.read().await);
+        *rw_lock.write().await += 1;
+        event.wait().await;
+        promise.wait().await;
+        barrier.wait().await;
+    });
+    assert_eq!(all, 0);
+    let before = ALLOCATIONS.get();
+    drop((
+        Lock::new(0),
+        Semaphore::new(0),
+        RwLock::new(0),
+        Event::new(),
+    ));
+    assert_eq!(ALLOCATIONS.get(), before);
+}
+
+#[test]
+fn waiting_for_ones_turn_allocates_nothing_once_the_line_has_been_as_long() {
+    let (semaphore, lock, event_lot) = (
+        Semaphore::new(0),
+        Lock::unowned(0),
+        ParkingLot::<()>::new("it"),
+    );
+    let all = allocations_of(async || {
+        let held = lock.acquire().await;
+        let mut waiting = (
+            pin!(semaphore.acquire()),
+            pin!(lock.acquire()),
+            pin!(event_lot.park()),
+            pin!(event_lot.park()),
+        );
+        poll_fn(|cx| {
+            assert!(waiting.0.as_mut().poll(cx).is_pending());
+            assert!(waiting.1.as_mut().poll(cx).is_pending());
+            assert!(waiting.2.as_mut().poll(cx).is_pending());
+            assert!(waiting.3.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        semaphore.add_permits(1).unwrap();
+        drop(held);
+        event_lot.unpark_all();
+        waiting.0.await.forget();
+        drop(waiting.1.await);
+        waiting.2.await;
+        waiting.3.await;
+    });
+    assert_eq!(all, 0);
 }

@@ -18,14 +18,13 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use nestling::testing::MockClock;
 use nestling::{
     Builder, CancelScope, Ready, StartError, catch_cancel, checkpoint, current_time, interval,
     is_cancelled, move_on_after, ok, on_cancel, open_nursery, poll_proceed, shield,
     shutdown_requested, sleep, sleep_forever, sleep_until, statistics,
 };
-use support::{
-    Counts, Log, VirtualClock, poll_once, run, run_virtual, run_with, settle, times, yield_n,
-};
+use support::{Counts, Log, poll_once, run, run_virtual, run_with, settle, times, yield_n};
 
 /// The budget of one poll of one task.
 const BUDGET: usize = 128;
@@ -81,12 +80,12 @@ fn a_sleep_that_was_over_before_the_cancel_is_cut_off_when_it_is_polled_after_it
 
 #[test]
 fn a_tick_in_a_cancelled_context_is_cut_off_and_the_grid_has_not_begun() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), async {
         let start = current_time();
         let mut ticks = interval(secs(10));
         assert!(is_cut_off(ticks.tick()).await);
-        clock.advance(secs(3));
+        clock.jump(secs(3));
         assert_eq!(
             ticks.tick().await,
             start + secs(3),
@@ -408,7 +407,7 @@ fn a_loop_of_ready_operations_starves_nobody_and_can_be_cancelled() {
 
 #[test]
 fn one_deadline_reaches_a_loop_that_never_waits() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     let passed = Cell::new(0_usize);
     run_with(Builder::new().clock(clock.clone()), async {
         let result = move_on_after(secs(1), async {
@@ -416,7 +415,7 @@ fn one_deadline_reaches_a_loop_that_never_waits() {
                 poll_fn(poll_proceed).await;
                 passed.set(passed.get() + 1);
                 if passed.get() % BUDGET == 0 {
-                    clock.advance(Duration::from_millis(100));
+                    clock.jump(Duration::from_millis(100));
                 }
             }
         });

@@ -7,14 +7,15 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::time::Duration;
 
+use nestling::testing::MockClock;
 use nestling::{
     Builder, CancelScope, TooSlow, catch_cancel, checkpoint, current_effective_deadline,
     current_time, fail_after, is_cancelled, move_on_after, ok, on_cancel, open_nursery, shield,
     sleep, sleep_forever, statistics,
 };
 use support::{
-    Boom, Counts, Log, Unordered, VirtualClock, boom, join_all, leaves_of, message_of, poll_once,
-    run, run_virtual, run_with, select, settle, yield_n,
+    Boom, Counts, Log, Unordered, boom, join_all, leaves_of, message_of, poll_once, run,
+    run_virtual, run_with, select, settle, yield_n,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -189,7 +190,7 @@ fn clean_ups_of_children_run_before_their_owner_s() {
 
 #[test]
 fn clean_ups_of_siblings_run_side_by_side() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), async {
         let result = open_nursery(async |nursery| {
             for _ in 0..10 {
@@ -361,7 +362,7 @@ fn a_destructor_that_panics_on_the_way_out_leaves_the_outer_clean_up_alone() {
 
 #[test]
 fn a_clean_up_with_a_time_that_is_kept_is_as_any() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), async {
         let limited = move_on_after(
             secs(1),
@@ -383,7 +384,7 @@ fn a_clean_up_with_a_time_that_is_kept_is_as_any() {
 
 #[test]
 fn a_clean_up_that_takes_too_long_is_cut_off_and_reported() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     let log = Log::new();
     let error = run_with(
         Builder::new().clock(clock.clone()),
@@ -436,7 +437,7 @@ fn a_clean_up_without_any_time_runs_to_its_first_checkpoint() {
 
 #[test]
 fn a_clean_up_s_own_children_are_waited_for_when_it_overruns() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     let log = Log::new();
     let error = run_with(
         Builder::new().clock(clock.clone()),

@@ -13,14 +13,14 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
+use nestling::testing::MockClock;
 use nestling::{
     Builder, CancelKind, CancelScope, NurseryError, catch_cancel, checkpoint,
     current_effective_deadline, current_time, fail_after, fail_at, is_cancelled, move_on_after,
     move_on_at, on_cancel, open_nursery, shield, sleep, sleep_forever, sleep_until, statistics,
 };
 use support::{
-    LeakCheck, Log, Unordered, VirtualClock, join_all, poll_once, run, run_virtual, run_with,
-    settle, times,
+    LeakCheck, Log, Unordered, join_all, poll_once, run, run_virtual, run_with, settle, times,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -28,8 +28,8 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 /// Runs `main` with a clock that it may put forward while it is busy.
-fn run_clocked<T>(main: impl AsyncFnOnce(&VirtualClock) -> T) -> T {
-    let clock = VirtualClock::new();
+fn run_clocked<T>(main: impl AsyncFnOnce(&MockClock) -> T) -> T {
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), main(&clock))
 }
 
@@ -365,7 +365,7 @@ fn asking_whether_it_was_cancelled_notices_a_deadline_that_has_passed() {
     run_clocked(async |clock| {
         let scope = CancelScope::new().timeout(secs(1));
         let result = scope.run(async {
-            clock.advance(secs(2));
+            clock.jump(secs(2));
             assert!(scope.cancel_called() && scope.is_cancelled());
             checkpoint().await;
         });
@@ -379,7 +379,7 @@ fn bare_checkpoints_notice_a_deadline_that_has_passed() {
     run_clocked(async |clock| {
         let result = move_on_after(secs(1), async {
             checkpoint().await;
-            clock.advance(secs(2));
+            clock.jump(secs(2));
             loop {
                 checkpoint().await;
                 passed.set(passed.get() + 1);
@@ -395,7 +395,7 @@ fn work_that_is_done_when_its_deadline_has_passed_keeps_its_value() {
     run_clocked(async |clock| {
         let result = move_on_after(secs(1), async {
             sleep(Duration::from_millis(500)).await;
-            clock.advance(secs(5));
+            clock.jump(secs(5));
             "late, but done"
         });
         assert_eq!(result.await, Some("late, but done"));
@@ -673,7 +673,7 @@ fn a_limited_future_that_goes_on_in_another_run_keeps_its_limit() {
         assert!(poll_once(&mut limited).await.is_pending());
         assert!(poll_once(&mut scoped).await.is_pending());
     });
-    Builder::new().clock(VirtualClock::new()).run(async {
+    Builder::new().clock(MockClock::new()).run(async {
         // So that a limit that is gone does not make this test hang.
         let ended = async {
             assert_eq!(limited.await, None);

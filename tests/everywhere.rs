@@ -1,4 +1,4 @@
-//! Every future of the library, cancelled, dropped and made to panic at each of its awaits.
+//! Every future of the library, cancelled, dropped and made to panic at each of its steps.
 
 #[path = "everywhere/io.rs"]
 mod io;
@@ -6,163 +6,158 @@ mod io;
 mod nurseries;
 #[path = "everywhere/probe.rs"]
 mod probe;
+#[path = "everywhere/testing.rs"]
+mod testing;
 #[path = "everywhere/threads.rs"]
 mod threads;
 
 mod support;
 
-use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 
+use nestling::testing::Held;
 use nestling::{
     CancelScope, catch_cancel, checkpoint, current_time, fail_after, fail_at, interval,
     move_on_after, move_on_at, on_cancel, open_nursery, shield, shutdown_requested, sleep,
     sleep_forever, sleep_until,
 };
 
-use probe::{Probe, everywhere};
-use support::{Unordered, join_all, leak, message_of, poll_once, select};
+use support::{Unordered, everywhere, join_all, select};
 
 const TICK: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn sleeping() {
-    everywhere(async |probe| {
-        let _guard = probe.guard();
-        probe.at(sleep(TICK)).await;
-        probe.at(sleep(Duration::ZERO)).await;
-        probe.at(sleep_until(current_time() + TICK)).await;
-        probe.at(sleep_until(current_time())).await;
-        move_on_after(TICK, probe.at(sleep_forever())).await;
-        probe.at(checkpoint()).await;
+    everywhere(async || {
+        let _held = Held::new();
+        sleep(TICK).await;
+        sleep(Duration::ZERO).await;
+        sleep_until(current_time() + TICK).await;
+        sleep_until(current_time()).await;
+        move_on_after(TICK, sleep_forever()).await;
+        checkpoint().await;
     });
 }
 
 #[test]
 fn intervals() {
-    everywhere(async |probe| {
-        let _guard = probe.guard();
+    everywhere(async || {
+        let _held = Held::new();
         let mut ticks = interval(TICK);
         for _ in 0..4 {
-            probe.at(ticks.tick()).await;
+            ticks.tick().await;
         }
     });
 }
 
 #[test]
 fn limits_in_time() {
-    everywhere(async |probe| {
+    everywhere(async || {
         let in_time = async || {
-            let _guard = probe.guard();
-            probe.at(sleep(TICK)).await;
+            let _held = Held::new();
+            sleep(TICK).await;
         };
         let late = async || {
-            let _guard = probe.guard();
-            probe.at(sleep(HOUR)).await;
+            let _held = Held::new();
+            sleep(HOUR).await;
         };
         let limit = 3 * TICK;
-        probe.at(move_on_after(limit, in_time())).await;
-        probe.at(move_on_after(limit, late())).await;
-        probe.at(move_on_at(current_time() + limit, late())).await;
-        probe.at(move_on_after(Duration::ZERO, late())).await;
+        move_on_after(limit, in_time()).await;
+        move_on_after(limit, late()).await;
+        move_on_at(current_time() + limit, late()).await;
+        move_on_after(Duration::ZERO, late()).await;
         // That it was too slow is known.
-        probe.at(fail_after(limit, in_time())).await.ok();
-        probe.at(fail_after(limit, late())).await.ok();
-        probe.at(fail_at(current_time() + limit, late())).await.ok();
-        probe
-            .at(move_on_after(limit, fail_after(limit, late())))
-            .await;
+        fail_after(limit, in_time()).await.ok();
+        fail_after(limit, late()).await.ok();
+        fail_at(current_time() + limit, late()).await.ok();
+        move_on_after(limit, fail_after(limit, late())).await;
     });
 }
 
 #[test]
 fn scopes() {
-    everywhere(async |probe| {
-        let _guard = probe.guard();
+    everywhere(async || {
+        let _held = Held::new();
         let outer = CancelScope::new().timeout(5 * TICK);
         let inner = CancelScope::new().deadline(current_time() + 2 * TICK);
         let shielded = CancelScope::new().shielded().timeout(2 * TICK);
         let handle = inner.clone();
         // Which of them it was does not matter here.
-        probe
-            .at(outer.run(async {
-                let _guard = probe.guard();
-                probe
-                    .at(inner.run(async {
-                        let _guard = probe.guard();
-                        probe.at(sleep(TICK)).await;
+        outer
+            .run(async {
+                let _held = Held::new();
+                inner
+                    .run(async {
+                        let _held = Held::new();
+                        sleep(TICK).await;
                         handle.set_deadline(current_time() + TICK);
-                        probe.at(sleep(HOUR)).await;
-                    }))
+                        sleep(HOUR).await;
+                    })
                     .await
                     .ok();
-                probe.at(shielded.run(probe.at(sleep(HOUR)))).await.ok();
-                probe.at(sleep_forever()).await;
-            }))
+                shielded.run(sleep(HOUR)).await.ok();
+                sleep_forever().await;
+            })
             .await
             .ok();
         let cancelled = CancelScope::new();
         cancelled.cancel_because("before it is entered");
-        probe.at(cancelled.run(probe.at(sleep(HOUR)))).await.ok();
+        cancelled.run(sleep(HOUR)).await.ok();
     });
 }
 
 #[test]
 fn shields() {
-    everywhere(async |probe| {
-        let _guard = probe.guard();
-        probe
-            .at(shield(async {
-                let _guard = probe.guard();
-                probe.at(sleep(TICK)).await;
-                move_on_after(TICK, shield(probe.at(sleep(2 * TICK)))).await;
-            }))
-            .await;
-        probe.at(checkpoint()).await;
+    everywhere(async || {
+        let _held = Held::new();
+        shield(async {
+            let _held = Held::new();
+            sleep(TICK).await;
+            move_on_after(TICK, shield(sleep(2 * TICK))).await;
+        })
+        .await;
+        checkpoint().await;
     });
 }
 
 #[test]
 fn catching() {
-    everywhere(async |probe| {
+    everywhere(async || {
         for _ in 0..2 {
-            let caught = probe.at(catch_cancel(async {
-                let _guard = probe.guard();
-                probe.at(sleep(TICK)).await;
-                probe.at(checkpoint()).await;
-            }));
+            let caught = catch_cancel(async {
+                let _held = Held::new();
+                sleep(TICK).await;
+                checkpoint().await;
+            });
             // Both ends go on to the next checkpoint.
             caught.await.ok();
         }
-        move_on_after(TICK, catch_cancel(catch_cancel(probe.at(sleep(HOUR))))).await;
+        move_on_after(TICK, catch_cancel(catch_cancel(sleep(HOUR)))).await;
     });
 }
 
 #[test]
 fn clean_ups() {
-    everywhere(async |probe| {
+    everywhere(async || {
         let cleanup = async || {
-            let _guard = probe.guard();
-            probe.at(sleep(TICK)).await;
-            probe.at(checkpoint()).await;
+            let _held = Held::new();
+            sleep(TICK).await;
+            checkpoint().await;
         };
         let work = async |time| {
-            let _guard = probe.guard();
-            probe.at(sleep(time)).await;
+            let _held = Held::new();
+            sleep(time).await;
         };
         // What is too slow is a failure, and that is known.
         open_nursery(async |nursery| {
             nursery.start_soon(on_cancel(work(TICK), cleanup));
             nursery.start_soon(on_cancel(on_cancel(work(HOUR), cleanup), cleanup));
             nursery.start_soon(on_cancel(work(HOUR), async || work(HOUR).await).within(TICK));
-            probe.at(sleep(2 * TICK)).await;
-            probe
-                .at(move_on_after(TICK, on_cancel(work(HOUR), cleanup)))
-                .await;
+            sleep(2 * TICK).await;
+            move_on_after(TICK, on_cancel(work(HOUR), cleanup)).await;
             nursery.cancel();
-            probe.at(on_cancel(work(HOUR), cleanup)).await;
+            on_cancel(work(HOUR), cleanup).await;
         })
         .await
         .ok();
@@ -171,29 +166,29 @@ fn clean_ups() {
 
 #[test]
 fn soft_shutdown() {
-    everywhere(async |probe| {
+    everywhere(async || {
         let service = CancelScope::new();
         let done = open_nursery(async |nursery| {
             nursery.start_soon(async {
-                let _guard = probe.guard();
+                let _held = Held::new();
                 let tasks = open_nursery(async |tasks| {
                     tasks.start_soon(async {
-                        let _guard = probe.guard();
-                        probe.at(shutdown_requested()).await;
+                        let _held = Held::new();
+                        shutdown_requested().await;
                     });
                     tasks.start_soon(async {
-                        let _guard = probe.guard();
-                        probe.at(sleep(HOUR)).await;
+                        let _held = Held::new();
+                        sleep(HOUR).await;
                     });
                 });
-                probe.at(service.run(tasks)).await.ok();
+                service.run(tasks).await.ok();
             });
-            probe.at(sleep(TICK)).await;
+            sleep(TICK).await;
             drop(service.shutdown(HOUR));
-            let report = probe.at(service.shutdown(TICK)).await;
+            let report = service.shutdown(TICK).await;
             assert_eq!(report.laggards().len(), 1);
             // It is over; there is nothing to wait for.
-            probe.at(service.shutdown(TICK)).await;
+            service.shutdown(TICK).await;
         });
         done.await.ok();
     });
@@ -201,10 +196,10 @@ fn soft_shutdown() {
 
 #[test]
 fn foreign_combinators() {
-    everywhere(async |probe| {
+    everywhere(async || {
         let work = async |time| {
-            let _guard = probe.guard();
-            probe.at(sleep(time)).await;
+            let _held = Held::new();
+            sleep(time).await;
         };
         select(work(TICK), shield(work(HOUR))).await;
         select(
@@ -224,64 +219,4 @@ fn foreign_combinators() {
         });
         while set.next().await.is_some() {}
     });
-}
-
-#[test]
-fn the_checker_finds_a_forgotten_frame() {
-    let text = message_of(|| {
-        everywhere(async |probe| {
-            probe.at(checkpoint()).await;
-            let mut forgotten = Box::pin(async {
-                move_on_after(HOUR, std::future::pending::<()>()).await;
-            });
-            assert!(poll_once(&mut forgotten).await.is_pending());
-            leak(forgotten);
-        });
-    });
-    assert!(text.contains("something is left in the run"), "{text}");
-    assert!(text.contains("frames"), "{text}");
-}
-
-#[test]
-fn the_checker_finds_a_leaked_timer() {
-    let text = message_of(|| {
-        everywhere(async |probe| {
-            probe.at(checkpoint()).await;
-            let mut forgotten = Box::pin(sleep(HOUR));
-            assert!(poll_once(&mut forgotten).await.is_pending());
-            leak(forgotten);
-        });
-    });
-    assert!(text.contains("something is left in the run"), "{text}");
-}
-
-#[test]
-fn the_checker_finds_a_leaked_child() {
-    let text = message_of(|| {
-        everywhere(async |probe: &Probe| {
-            probe.at(checkpoint()).await;
-            let mut forgotten = Box::pin(async {
-                let _guard = probe.guard();
-                std::future::pending::<()>().await;
-            });
-            assert!(poll_once(&mut forgotten).await.is_pending());
-            leak(forgotten);
-        });
-    });
-    assert!(text.contains("not every guard was dropped once"), "{text}");
-}
-
-#[test]
-fn the_checker_finds_a_swallowed_panic() {
-    let text = message_of(|| {
-        everywhere(async |probe: &Probe| {
-            let mut future = pin!(probe.at(checkpoint()));
-            let swallowed = std::future::poll_fn(|cx| {
-                let poll = std::panic::AssertUnwindSafe(|| future.as_mut().poll(cx));
-                std::panic::catch_unwind(poll).unwrap_or(std::task::Poll::Ready(()))
-            });
-            swallowed.await;
-        });
-    });
-    assert!(text.contains("the panic was swallowed"), "{text}");
 }

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use nestling::{
-    NurseryError, checkpoint, is_cancelled, ok, open_nursery, sleep, sleep_forever, statistics,
+    CancelScope, NurseryError, checkpoint, is_cancelled, ok, open_nursery, shield, sleep,
+    sleep_forever, statistics,
 };
 use support::{
     Counts, Either, Flag, LeakCheck, Log, PanicOnDrop, PanicOnWake, Unordered, boom, join_all,
@@ -591,5 +592,49 @@ fn a_select_in_a_loop_loses_no_child_value_and_leaves_nothing() {
         })
         .await
         .unwrap();
+    });
+}
+
+#[test]
+fn a_set_goes_on_around_the_cancelled_scope_in_which_it_was_first_polled() {
+    run(async {
+        let mut set = Unordered::new();
+        set.push(async {
+            sleep(Duration::from_millis(1)).await;
+            "slept"
+        });
+        set.push(async {
+            checkpoint().await;
+            "checkpoint"
+        });
+        let scope = CancelScope::new();
+        scope.cancel();
+        // Nothing has an effect in there, and nobody polls again what is not woken.
+        scope.run(set.next()).await.unwrap_err();
+        let mut seen = Vec::new();
+        while let Some(value) = set.next().await {
+            seen.push(value);
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, ["checkpoint", "slept"]);
+    });
+}
+
+#[test]
+fn a_set_goes_on_in_a_scope_that_is_shielded_later() {
+    run(async {
+        let outer = CancelScope::new();
+        let handle = outer.clone();
+        outer
+            .run(async {
+                handle.cancel();
+                let mut set = Unordered::new();
+                set.push(sleep(Duration::from_millis(1)));
+                let mut next = Box::pin(set.next());
+                assert!(poll_once(&mut next).await.is_pending());
+                shield(next).await
+            })
+            .await
+            .unwrap();
     });
 }

@@ -17,9 +17,7 @@ use nestling::{
     open_nursery, run as plain_run, shield, sleep, sleep_forever, statistics, to_thread,
 };
 
-use support::{
-    LeakCheck, VirtualClock, catch, on_drop, poll_once, run, run_with, select, settle, times, until,
-};
+use support::{LeakCheck, catch, on_drop, poll_once, run, run_with, select, settle, times, until};
 
 fn here() -> thread::ThreadId {
     thread::current().id()
@@ -91,7 +89,7 @@ fn a_panic_goes_through_the_thread_to_its_caller() {
     let _leaks = LeakCheck::begin();
     let payload = catch(|| {
         plain_run(to_thread::run_sync(|| {
-            from_thread::run_sync(|| resume_unwind(Box::new("all the way"))).map(|()| ())
+            from_thread::run_sync::<_, ()>(|| resume_unwind(Box::new("all the way")))
         }))
     });
     assert_eq!(payload.downcast_ref(), Some(&"all the way"));
@@ -416,7 +414,7 @@ fn a_thread_that_waits_for_the_run_is_not_busy() {
 
 #[test]
 fn virtual_time_passes_for_a_thread_that_waits_for_the_run() {
-    let clock = VirtualClock::new();
+    let clock = nestling::testing::MockClock::new();
     let time = clock.clone();
     run_with(Builder::new().clock(clock), async {
         let hour = Duration::from_secs(3600);

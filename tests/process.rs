@@ -12,12 +12,13 @@ use std::time::Duration;
 use nestling::fs;
 use nestling::process::{Child, Command, ProcessError, StatusError, Stdio, run_process};
 use nestling::signal::{SIGTERM, SIGUSR1};
+use nestling::testing::MockClock;
 use nestling::{
     Builder, CancelScope, Cancelled, checkpoint, fail_after, move_on_after, ok, open_nursery,
     sleep, to_thread,
 };
 
-use support::{Boom, VirtualClock, boom, join_all, poll_once, run, run_with, until, yield_n};
+use support::{Boom, boom, join_all, poll_once, run, run_with, until, yield_n};
 
 const SIGKILL: i32 = 9;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -510,7 +511,7 @@ fn a_cancelled_program_is_asked_to_end() {
 
 #[test]
 fn a_program_that_does_not_want_to_end_is_killed_after_five_seconds() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), async {
         let folder = fs::temp_dir().await.unwrap();
         let ready = folder.path().join("ready");

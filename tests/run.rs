@@ -18,13 +18,14 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nestling::testing::MockClock;
 use nestling::{
     Builder, RunError, RunFinished, RunHandle, SystemClock, checkpoint, current_time, is_cancelled,
     ok, open_nursery, sleep, sleep_forever, statistics,
 };
 use support::{
-    Boom, Counts, LeakCheck, Log, VirtualClock, boom, message_of, on_drop, park, run, run_virtual,
-    run_with, settle, times, yield_n,
+    Boom, Counts, LeakCheck, Log, boom, message_of, on_drop, park, run, run_virtual, run_with,
+    settle, times, yield_n,
 };
 
 #[test]
@@ -221,13 +222,13 @@ fn main_is_dropped_before_run_returns_and_its_destructors_are_still_inside() {
 
 #[test]
 fn a_builder_s_settings_can_be_used_again() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     let builder = Builder::new().clock(clock.clone());
     for _ in 0..3 {
         run_with(builder.clone(), sleep(Duration::from_secs(10)));
     }
     assert_eq!(clock.elapsed(), Duration::from_secs(30));
-    assert!(format!("{builder:?}").contains("VirtualClock"));
+    assert!(format!("{builder:?}").contains("MockClock"));
     run_with(Builder::default().clock(SystemClock), async {});
     assert_eq!(Builder::new().try_run(async { 5 }).unwrap(), 5);
 }

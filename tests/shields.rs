@@ -14,13 +14,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use nestling::testing::MockClock;
 use nestling::{
     Builder, CancelScope, Nursery, catch_cancel, checkpoint, current_time, is_cancelled,
     move_on_after, ok, on_cancel, open_nursery, shield, sleep, sleep_forever, statistics,
 };
 use support::{
-    Boom, Counts, Log, Unordered, VirtualClock, boom, join_all, leaves_of, on_drop, park,
-    poll_once, run, run_virtual, run_with, select, settle, times, yield_n,
+    Boom, Counts, Log, Unordered, boom, join_all, leaves_of, on_drop, park, poll_once, run,
+    run_virtual, run_with, select, settle, times, yield_n,
 };
 
 /// Cancels `scope` from a sibling when everything in it is parked.
@@ -200,7 +201,7 @@ fn a_shielded_scope_waits_for_its_own_cancel() {
 
 #[test]
 fn a_shielded_scope_with_a_deadline_ends_at_it() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), async {
         let outer = CancelScope::new();
         outer.cancel();

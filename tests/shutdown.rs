@@ -8,14 +8,15 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::time::Duration;
 
+use nestling::testing::MockClock;
 use nestling::{
     Builder, CancelKind, CancelScope, ShutdownReport, catch_cancel, checkpoint, is_cancelled,
     move_on_after, ok, on_cancel, open_nursery, shield, shutdown_requested, sleep, sleep_forever,
     statistics,
 };
 use support::{
-    Either, Log, Unordered, VirtualClock, join_all, message_of, poll_once, run, run_virtual,
-    run_with, select, settle, yield_n,
+    Either, Log, Unordered, join_all, message_of, poll_once, run, run_virtual, run_with, select,
+    settle, yield_n,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -23,8 +24,8 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 /// Runs `main` with the clock that it takes its time from.
-fn run_clocked<T>(main: impl AsyncFnOnce(&VirtualClock) -> T) -> T {
-    let clock = VirtualClock::new();
+fn run_clocked<T>(main: impl AsyncFnOnce(&MockClock) -> T) -> T {
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), main(&clock))
 }
 

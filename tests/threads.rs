@@ -16,8 +16,8 @@ use nestling::{
 };
 
 use support::{
-    Either, LeakCheck, Unordered, VirtualClock, boom, catch, join_all, leak, message_of, on_drop,
-    poll_once, run, run_with, select, settle, times, until, yield_n,
+    Either, LeakCheck, Unordered, boom, catch, join_all, leak, message_of, on_drop, poll_once, run,
+    run_with, select, settle, times, until, yield_n,
 };
 
 /// A thread that waits until it is told to go on.
@@ -928,7 +928,7 @@ fn debug_shows_state() {
 
 #[test]
 fn virtual_time_stays_exact_around_a_call() {
-    let clock = VirtualClock::new();
+    let clock = nestling::testing::MockClock::new();
     let time = clock.clone();
     run_with(Builder::new().clock(clock), async {
         to_thread::run_sync(|| ()).await.unwrap();

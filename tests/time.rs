@@ -10,13 +10,14 @@ use std::cell::RefCell;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use nestling::testing::MockClock;
 use nestling::{
     Builder, Clock, checkpoint, current_time, interval, ok, open_nursery, sleep, sleep_forever,
     sleep_until, statistics,
 };
 use support::{
-    Counts, Either, LeakCheck, Log, VirtualClock, park, poll_once, run, run_virtual, run_with,
-    select, settle, times, yield_n,
+    Counts, Either, LeakCheck, Log, park, poll_once, run, run_virtual, run_with, select, settle,
+    times, yield_n,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -296,7 +297,7 @@ fn a_sleep_that_fired_is_ready_though_it_is_polled_much_later() {
 #[test]
 fn a_sleep_of_an_earlier_run_goes_on_in_the_next() {
     let _leaks = LeakCheck::begin();
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     let mut sleeping = Box::pin(sleep(5 * SECOND));
     let builder = Builder::new().clock(clock.clone());
     builder.clone().run(async {
@@ -359,11 +360,11 @@ fn an_interval_leaves_out_ticks_that_were_missed_and_stays_on_its_grid() {
 
 #[test]
 fn an_interval_of_the_shortest_period_leaves_out_however_many_ticks() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     run_with(Builder::new().clock(clock.clone()), async {
         let mut ticks = interval(Duration::from_nanos(1));
         ticks.tick().await;
-        clock.advance(Duration::from_secs(100));
+        clock.jump(Duration::from_secs(100));
         ticks.tick().await;
         let due = ticks.tick().await;
         assert!(
@@ -421,12 +422,12 @@ fn current_time_never_goes_back() {
 
 #[test]
 fn a_deadline_is_noticed_by_a_loop_that_is_never_idle() {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     let value = run_with(Builder::new().clock(clock.clone()), async {
         open_nursery(async |nursery| {
             nursery.task().daemon().start_soon(async {
                 loop {
-                    clock.advance(MILLI);
+                    clock.jump(MILLI);
                     checkpoint().await;
                 }
             });

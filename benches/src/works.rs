@@ -2,9 +2,11 @@
 //! `WORK-PEER` for each of its peers in `peers/src/bin`.
 
 mod batched;
+mod channel;
 mod echo;
 mod spawn;
 mod threads;
+mod sync;
 mod timeout;
 
 use crate::Error;
@@ -24,12 +26,20 @@ pub(crate) const WORKS: &[Work] = &[
         run: echo::run,
     },
     Work {
+        name: "channel",
+        run: channel::run,
+    },
+    Work {
         name: "spawn",
         run: spawn::run,
     },
     Work {
         name: "threads",
         run: threads::run,
+    },
+    Work {
+        name: "sync",
+        run: sync::run,
     },
     Work {
         name: "timeout",

@@ -1,6 +1,7 @@
 //! [`Error`]: what failed, where, why, and what to do about it.
 
 mod failure;
+mod make;
 mod reason;
 #[cfg(all(test, unix))]
 mod tests;

@@ -47,15 +47,20 @@ mod serve;
 mod server;
 mod slots;
 mod socket;
+mod stream;
+mod system;
 mod tcp_listener;
 mod tcp_stream;
+pub mod testing;
 mod turn;
 
 pub use accept_error::AcceptErrorKind;
 pub use address::Address;
 pub use error::Error;
-pub use serve::{serve_listeners, serve_tcp};
+pub use serve::{serve_listeners, serve_on, serve_tcp};
 pub use server::Server;
+pub use stream::{ByteStream, Listener, Network};
+pub use system::System;
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::TcpStream;
 

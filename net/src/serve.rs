@@ -25,8 +25,10 @@ use nestling_runtime::sleep;
 use crate::accept_error::AcceptErrorKind;
 use crate::address::Address;
 use crate::error::Error;
+use crate::proceed;
 use crate::server::{OnError, Server, Source};
 use crate::slots::{Slot, Slots};
+use crate::stream::{Listener, Network};
 use crate::tcp_listener::TcpListener;
 use crate::tcp_stream::TcpStream;
 
@@ -111,7 +113,9 @@ where
     H: AsyncFn(TcpStream) -> R + 'a,
     R: Outcome + 'a,
 {
-    Server::new(handler, Source::Bind(address.target()))
+    let target = address.target();
+    let bind = TcpListener::bind_target(target.clone());
+    Server::new(handler, Source::Bind(target, Box::pin(bind)))
 }
 
 /// Accepts connections from all of `listeners` and runs `handler` for each, all of them at the same
@@ -144,16 +148,55 @@ where
 /// Everything else is as with [`serve_tcp`]. The listeners are closed when the server stops. As they
 /// listen already, clients can connect before it runs. Without listeners there is nothing to serve,
 /// and it waits for [`until`](Server::until) or a cancellation.
+///
+/// The listeners may be of any type that is a [`Listener`]; the handler gets their streams.
 #[track_caller]
-pub fn serve_listeners<'a, H, R>(
+pub fn serve_listeners<'a, H, R, L>(
     handler: H,
-    listeners: impl IntoIterator<Item = TcpListener>,
-) -> Server<'a, H>
+    listeners: impl IntoIterator<Item = L>,
+) -> Server<'a, H, L>
 where
-    H: AsyncFn(TcpStream) -> R + 'a,
+    H: AsyncFn(L::Stream) -> R + 'a,
     R: Outcome + 'a,
+    L: Listener + 'a,
+    L::Stream: 'a,
 {
     Server::new(handler, Source::Listeners(listeners.into_iter().collect()))
+}
+
+/// Listens at `address` of `network` and runs `handler` for each connection, all of them at the same
+/// time.
+///
+/// With [`System`](crate::System) it is [`serve_tcp`]. It is for programs that do not care which
+/// network they run on; see [`Network`] for one.
+///
+/// ```
+/// use nestling_net::{ByteStream, Error, Network, System, serve_on};
+/// use nestling_nursery::NurseryError;
+///
+/// async fn greet(stream: impl ByteStream) -> Result<(), Error> {
+///     stream.write_all(b"hello\n").await
+/// }
+///
+/// async fn server(network: impl Network) -> Result<(), NurseryError> {
+///     serve_on(network, greet, "127.0.0.1:8080").await
+/// }
+/// # drop(server(System));
+/// ```
+#[track_caller]
+pub fn serve_on<'a, N, H, R>(
+    network: N,
+    handler: H,
+    address: impl Address + 'a,
+) -> Server<'a, H, N::Listener>
+where
+    N: Network + 'a,
+    H: AsyncFn(N::Stream) -> R + 'a,
+    R: Outcome + 'a,
+{
+    let target = address.target();
+    let bind = async move { network.bind(address).await };
+    Server::new(handler, Source::Bind(target, Box::pin(bind)))
 }
 
 /// Waits for `until`, or for a soft shutdown of a scope around the server.
@@ -166,10 +209,11 @@ async fn stopped_by(mut until: Pin<Box<dyn Future<Output = ()> + '_>>) {
     .await;
 }
 
-pub(crate) async fn run<H, R>(server: Server<'_, H>) -> Result<(), NurseryError>
+pub(crate) async fn run<H, R, L>(server: Server<'_, H, L>) -> Result<(), NurseryError>
 where
-    H: AsyncFn(TcpStream) -> R,
+    H: AsyncFn(L::Stream) -> R,
     R: Outcome,
+    L: Listener,
 {
     let Server {
         handler,
@@ -180,16 +224,23 @@ where
         ready,
         until,
     } = server;
+    let failed = |name: String, error: Error| -> NurseryError {
+        MultiError::from(TaskError::new(name, site, error)).into()
+    };
     let listeners = match source {
         Source::Listeners(listeners) => listeners,
-        Source::Bind(target) => match TcpListener::bind_target(&target).await {
+        Source::Bind(target, bind) => match bind.await {
             Ok(listener) => vec![listener],
-            Err(error) => {
-                let failed = TaskError::new(format!("serve {target}"), site, error);
-                return Err(MultiError::from(failed).into());
-            }
+            Err(error) => return Err(failed(format!("serve {target}"), error)),
         },
     };
+    let mut addresses = Vec::with_capacity(listeners.len());
+    for listener in &listeners {
+        match listener.local_addr() {
+            Ok(address) => addresses.push(address),
+            Err(error) => return Err(failed("serve".to_owned(), error)),
+        }
+    }
     let service = Service {
         handler,
         site,
@@ -198,16 +249,16 @@ where
     };
     open_nursery(async |handlers| {
         let stopped = open_nursery(async |acceptors| {
-            for listener in &listeners {
-                let name = format!("accept on {}", listener.local());
+            for (listener, address) in listeners.iter().zip(&addresses) {
+                let name = format!("accept on {address}");
                 acceptors
                     .task()
                     .name(name)
                     .site(site)
                     .start_soon(service.accept_from(listener, handlers));
             }
-            if let (Some(ready), Some(first)) = (ready, listeners.first()) {
-                ready.started(first.local());
+            if let (Some(ready), Some(first)) = (ready, addresses.first()) {
+                ready.started(*first);
             }
             stopped_by(until).await;
             acceptors.cancel();
@@ -227,19 +278,18 @@ struct Service<'a, H> {
     on_error: Option<OnError<'a>>,
 }
 
-impl<H, R> Service<'_, H>
-where
-    H: AsyncFn(TcpStream) -> R,
-    R: Outcome,
-{
+impl<H> Service<'_, H> {
     /// Ends only with an error.
-    async fn accept_from<'scope, 'env>(
+    async fn accept_from<'scope, 'env, R, L>(
         &'env self,
-        listener: &TcpListener,
+        listener: &L,
         handlers: &'scope Nursery<'scope, 'env>,
     ) -> Result<(), Error>
     where
-        R: 'scope,
+        H: AsyncFn(L::Stream) -> R,
+        R: Outcome + 'scope,
+        L: Listener,
+        L::Stream: 'scope,
     {
         loop {
             match self.accept(listener).await {
@@ -253,11 +303,18 @@ where
                 }
                 (Err(error), slot) => {
                     drop(slot);
-                    if error.accept_kind() == AcceptErrorKind::Fail {
-                        return Err(error);
+                    match error.accept_kind() {
+                        AcceptErrorKind::Fail => return Err(error),
+                        AcceptErrorKind::BackOff => {
+                            tracing::warn!(%error, "no connection can be accepted at the moment");
+                            sleep(BACK_OFF).await;
+                        }
+                        // `TcpListener` passes over these by itself; others may leave it to us.
+                        AcceptErrorKind::Retry => {
+                            tracing::debug!(%error, "a connection was gone before it was accepted");
+                            proceed().await;
+                        }
                     }
-                    tracing::warn!(%error, "no connection can be accepted at the moment");
-                    sleep(BACK_OFF).await;
                 }
             }
         }
@@ -265,10 +322,10 @@ where
 
     /// Takes a slot only together with a connection: an acceptor that kept one while nobody calls
     /// would take it from the acceptors of other listeners.
-    async fn accept(
+    async fn accept<L: Listener>(
         &self,
-        listener: &TcpListener,
-    ) -> (Result<(TcpStream, SocketAddr), Error>, Slot<'_>) {
+        listener: &L,
+    ) -> (Result<(L::Stream, SocketAddr), Error>, Slot<'_>) {
         let mut accept = pin!(listener.accept());
         poll_fn(|cx| {
             ready!(self.slots.poll_free(cx));
@@ -280,12 +337,16 @@ where
         .await
     }
 
-    async fn handle(
+    async fn handle<R, S>(
         &self,
-        stream: TcpStream,
+        stream: S,
         peer: SocketAddr,
         slot: Slot<'_>,
-    ) -> Result<(), BoxError> {
+    ) -> Result<(), BoxError>
+    where
+        H: AsyncFn(S) -> R,
+        R: Outcome,
+    {
         let result = (self.handler)(stream).await.into_result();
         // The stream went with the handler's future, so the connection is closed by now.
         drop(slot);

@@ -10,12 +10,13 @@ use std::pin::Pin;
 use nestling_nursery::{BoxError, NurseryError, Outcome, Ready};
 
 use crate::address::Target;
+use crate::error::Error;
 use crate::serve::run;
+use crate::stream::Listener;
 use crate::tcp_listener::TcpListener;
-use crate::tcp_stream::TcpStream;
 
-/// A server that is about to run, made by [`serve_tcp`](crate::serve_tcp()) and
-/// [`serve_listeners`](crate::serve_listeners()). Await it to run it; for a function that wants a
+/// A server that is about to run, made by [`serve_tcp`](crate::serve_tcp()),
+/// [`serve_on`](crate::serve_on()) and [`serve_listeners`](crate::serve_listeners()). Await it to run it; for a function that wants a
 /// future, there is [`into_future`](IntoFuture::into_future).
 ///
 /// ```
@@ -30,9 +31,9 @@ use crate::tcp_stream::TcpStream;
 /// # }
 /// ```
 #[must_use = "a server does nothing unless it is awaited"]
-pub struct Server<'a, H> {
+pub struct Server<'a, H, L = TcpListener> {
     pub(crate) handler: H,
-    pub(crate) source: Source,
+    pub(crate) source: Source<'a, L>,
     pub(crate) site: &'static Location<'static>,
     pub(crate) max_connections: usize,
     pub(crate) on_error: Option<OnError<'a>>,
@@ -42,15 +43,24 @@ pub struct Server<'a, H> {
 
 pub(crate) type OnError<'a> = RefCell<Box<dyn FnMut(BoxError, SocketAddr) + 'a>>;
 
-#[derive(Debug)]
-pub(crate) enum Source {
-    Bind(Target),
-    Listeners(Vec<TcpListener>),
+pub(crate) enum Source<'a, L> {
+    /// The address, for the error's text, and what listens there, not begun yet.
+    Bind(Target, Pin<Box<dyn Future<Output = Result<L, Error>> + 'a>>),
+    Listeners(Vec<L>),
 }
 
-impl<'a, H> Server<'a, H> {
+impl<L: fmt::Debug> fmt::Debug for Source<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Bind(target, _) => f.debug_tuple("Bind").field(target).finish(),
+            Source::Listeners(listeners) => f.debug_tuple("Listeners").field(listeners).finish(),
+        }
+    }
+}
+
+impl<'a, H, L> Server<'a, H, L> {
     #[track_caller]
-    pub(crate) fn new(handler: H, source: Source) -> Server<'a, H> {
+    pub(crate) fn new(handler: H, source: Source<'a, L>) -> Server<'a, H, L> {
         Server {
             handler,
             source,
@@ -158,10 +168,12 @@ impl<'a, H> Server<'a, H> {
     }
 }
 
-impl<'a, H, R> IntoFuture for Server<'a, H>
+impl<'a, H, R, L> IntoFuture for Server<'a, H, L>
 where
-    H: AsyncFn(TcpStream) -> R + 'a,
+    H: AsyncFn(L::Stream) -> R + 'a,
     R: Outcome + 'a,
+    L: Listener + 'a,
+    L::Stream: 'a,
 {
     type Output = Result<(), NurseryError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + 'a>>;
@@ -171,7 +183,7 @@ where
     }
 }
 
-impl<H> fmt::Debug for Server<'_, H> {
+impl<H, L: fmt::Debug> fmt::Debug for Server<'_, H, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("source", &self.source)

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
 
+use nestling_runtime::waits_for;
+
 /// Counts free places. Those who wait for one are the server's acceptors, a handful.
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -32,6 +34,7 @@ impl Slots {
             let waker = cx.waker().clone();
             self.waiting.borrow_mut().push(waker);
         }
+        waits_for(|| "a connection to end, as there are as many as allowed".to_owned());
         Poll::Pending
     }
 

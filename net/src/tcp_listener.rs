@@ -77,18 +77,18 @@ impl TcpListener {
     /// # Panics
     /// Polled outside a run.
     pub async fn bind(address: impl Address) -> Result<TcpListener, Error> {
-        TcpListener::bind_target(&address.target()).await
+        TcpListener::bind_target(address.target()).await
     }
 
-    pub(crate) async fn bind_target(target: &Target) -> Result<TcpListener, Error> {
+    pub(crate) async fn bind_target(target: Target) -> Result<TcpListener, Error> {
         let mut failed = Vec::new();
-        for address in resolve(Operation::Bind, target).await? {
+        for address in resolve(Operation::Bind, &target).await? {
             match listen_at(address).and_then(|socket| TcpListener::new(socket, INHERITS_NODELAY)) {
                 Ok(listener) => return Ok(listener),
                 Err(error) => failed.push((address, error)),
             }
         }
-        Err(Error::of_attempts(Operation::Bind, Some(target), failed))
+        Err(Error::of_attempts(Operation::Bind, Some(&target), failed))
     }
 
     /// Takes over a listener of the standard library, such as one that a service manager has passed
@@ -147,10 +147,6 @@ impl TcpListener {
     /// so that code carries over.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         Ok(self.local)
-    }
-
-    pub(crate) fn local(&self) -> SocketAddr {
-        self.local
     }
 
     /// Waits for a connection. The stream comes with the address of the other side, which may be
@@ -256,7 +252,9 @@ mod tests {
     fn errors_of_single_connections_are_passed_over_at_once() {
         nestling_runtime::run(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let _client = TcpStream::connect(listener.local()).await.unwrap();
+            let _client = TcpStream::connect(listener.local_addr().unwrap())
+                .await
+                .unwrap();
             let mut script = [
                 libc::ECONNABORTED,
                 libc::EPROTO,
@@ -279,7 +277,9 @@ mod tests {
     fn other_errors_are_reported_and_the_listener_stays_of_use() {
         nestling_runtime::run(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let _client = TcpStream::connect(listener.local()).await.unwrap();
+            let _client = TcpStream::connect(listener.local_addr().unwrap())
+                .await
+                .unwrap();
             for (code, kind) in [
                 (libc::EMFILE, AcceptErrorKind::BackOff),
                 (libc::EBADF, AcceptErrorKind::Fail),

@@ -18,7 +18,6 @@ use crate::connect::connect;
 use crate::error::{Error, Operation, Reason};
 use crate::proceed;
 use crate::turn::Turn;
-use steps::{BUSY_READING, BUSY_WRITING};
 
 /// A TCP connection.
 ///
@@ -177,7 +176,7 @@ impl TcpStream {
     /// Polled outside a run.
     pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let Some(_turn) = self.reader.take() else {
-            return Err(self.misuse(Operation::Read, BUSY_READING).await);
+            return Err(self.misuse(Operation::Read, Reason::BUSY_READING).await);
         };
         if buffer.is_empty() {
             return Err(self.misuse(Operation::Read, Reason::EmptyBuffer).await);
@@ -218,7 +217,7 @@ impl TcpStream {
     /// Polled outside a run.
     pub async fn read_exact(&self, buffer: &mut [u8]) -> Result<(), Error> {
         let Some(_turn) = self.reader.take() else {
-            return Err(self.misuse(Operation::Read, BUSY_READING).await);
+            return Err(self.misuse(Operation::Read, Reason::BUSY_READING).await);
         };
         if buffer.is_empty() {
             proceed().await;
@@ -340,7 +339,7 @@ impl TcpStream {
     /// Polled outside a run.
     pub async fn send_eof(&self) -> Result<(), Error> {
         let Some(_turn) = self.writer.take() else {
-            return Err(self.misuse(Operation::SendEof, BUSY_WRITING).await);
+            return Err(self.misuse(Operation::SendEof, Reason::BUSY_WRITING).await);
         };
         proceed().await;
         if !self.eof_sent.get() {

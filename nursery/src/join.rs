@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use nestling_runtime::{Cancelled, Label, poll_proceed};
+use nestling_runtime::{Cancelled, Label, poll_proceed, waits_for};
 
 use crate::error::BoxError;
 use crate::outcome::Outcome;
@@ -120,6 +120,7 @@ impl<V> Future for JoinHandle<'_, V> {
             let old = self.slot.waiter.replace(Some(waker));
             drop(old);
         }
+        waits_for(|| format!("the value of {:?}", self.label));
         Poll::Pending
     }
 }

@@ -22,6 +22,7 @@ mod shutdown;
 mod soundness;
 mod start;
 mod state;
+pub mod testing;
 mod timeout;
 
 pub use canceller::Canceller;

@@ -13,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use nestling_runtime::{CancelKind, Frame, FrameKind, Framed, Label, Step, describe};
+use nestling_runtime::{CancelKind, Frame, FrameKind, Framed, Label, Step, describe, waits_for};
 
 use crate::error::NurseryError;
 use crate::nursery::Nursery;
@@ -141,7 +141,15 @@ impl<'a, V> Driver<'a, V> {
         if matches!(self.body, Body::Running) && state.queue.take_body() {
             self.poll_body(body);
         }
-        if matches!(self.body, Body::Running) {
+        let body = matches!(self.body, Body::Running);
+        if body || state.live() > 0 {
+            waits_for(|| match (body, state.live()) {
+                (true, 0) => "its body".to_owned(),
+                (true, tasks) => format!("its body and {tasks} of its tasks"),
+                (false, tasks) => format!("{tasks} of its tasks"),
+            });
+        }
+        if body {
             return Poll::Pending;
         }
         if state.only_daemons() {

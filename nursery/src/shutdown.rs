@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nestling_runtime::{
     CancelKind, Cancelled, Frame, FrameKind, Label, Timer, after, current_time, poll_proceed,
+    waits_for,
 };
 
 use crate::scope::CancelScope;
@@ -53,12 +54,14 @@ impl Future for ShutdownRequested {
             frame.set_listener();
             frame
         });
-        drop(frame.enter(cx.waker()));
-        if frame.is_shutdown_requested() {
-            self.frame = None;
-            return Poll::Ready(());
+        let entered = frame.enter(cx.waker());
+        if !frame.is_shutdown_requested() {
+            entered.waits_for(|| "the request to come to an end".to_owned());
+            return Poll::Pending;
         }
-        Poll::Pending
+        drop(entered);
+        self.frame = None;
+        Poll::Ready(())
     }
 }
 
@@ -314,6 +317,7 @@ impl Future for Shutdown {
             }));
         }
         self.grace.wait(self.number, Some(cx.waker()));
+        waits_for(|| "a scope to come to an end".to_owned());
         Poll::Pending
     }
 }

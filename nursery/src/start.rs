@@ -15,7 +15,9 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use nestling_runtime::{CancelKind, Cancelled, Frame, FrameKind, FrameRef, Label, is_cancelled};
+use nestling_runtime::{
+    CancelKind, Cancelled, Frame, FrameKind, FrameRef, Label, poll_proceed, waits_for,
+};
 
 use crate::child::Plan;
 use crate::error::StartError;
@@ -130,14 +132,7 @@ where
     S: FnOnce(Plan, Ready<V>),
 {
     // A checkpoint: in a cancelled context nothing is started.
-    poll_fn(|_| {
-        if is_cancelled() {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
+    poll_fn(poll_proceed).await;
     let label = plan.label.clone();
     let starting = Starting::new();
     let value = Rc::new(Cell::new(None));
@@ -185,6 +180,7 @@ impl<V> Caller<'_, V> {
         }
         let old = self.starting.caller.replace(Some(cx.waker().clone()));
         drop(old);
+        waits_for(|| format!("{:?} to be ready", self.label));
         Poll::Pending
     }
 

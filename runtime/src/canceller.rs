@@ -21,7 +21,15 @@ pub struct Canceller {
 struct Shared {
     cause: Option<Cancelled>,
     /// Where to send the request to, once the frame belongs to a run.
-    bound: Option<(Arc<Inbox>, FrameId)>,
+    bound: Option<Bound>,
+}
+
+#[derive(Clone)]
+struct Bound {
+    inbox: Arc<Inbox>,
+    frame: FrameId,
+    /// Tells the run that something may come from here.
+    _outside: Arc<()>,
 }
 
 impl Canceller {
@@ -41,9 +49,14 @@ impl Canceller {
     /// # Panics
     /// Outside a run.
     pub fn bind(&self, frame: FrameRef) -> Option<Cancelled> {
-        let inbox = Arc::clone(&core::current().inbox);
+        let core = core::current();
+        let bound = Bound {
+            inbox: Arc::clone(&core.inbox),
+            frame: frame.id(),
+            _outside: Arc::clone(&core.outside),
+        };
         self.with(|shared| {
-            shared.bound = Some((inbox, frame.id()));
+            shared.bound = Some(bound);
             shared.cause.clone()
         })
     }
@@ -64,7 +77,7 @@ impl Canceller {
             shared.cause = Some(cause.clone());
             shared.bound.clone()
         });
-        if let Some((inbox, frame)) = bound {
+        if let Some(Bound { inbox, frame, .. }) = bound {
             let canceller = self.clone();
             let cancel = move || {
                 if canceller.with(|shared| shared.bound.is_some()) {

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::context;
+use crate::frames;
+use crate::steps;
 
 /// What every operation asks before it does anything, in each of its polls.
 ///
@@ -17,6 +19,7 @@ use crate::context;
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     context::with(|context| {
         if context.cancelled.get() {
+            frames::strand(cx.waker());
             return Poll::Pending;
         }
         if context.frame.get() == context::NO_FRAME {
@@ -28,10 +31,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
                 context.budget.set(left);
                 Poll::Ready(())
             }
-            None => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+            None => steps::poll_without_budget(cx),
         }
     })
 }
@@ -67,11 +67,13 @@ impl Future for Checkpoint {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if is_cancelled() {
+            frames::strand(cx.waker());
             return Poll::Pending;
         }
         if self.yielded {
             return Poll::Ready(());
         }
+        steps::begin_yield();
         self.yielded = true;
         cx.waker().wake_by_ref();
         Poll::Pending

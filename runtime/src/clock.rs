@@ -14,6 +14,25 @@ pub trait Clock: Debug {
     fn time_until(&self, deadline: Instant) -> Duration {
         deadline.saturating_duration_since(self.now())
     }
+
+    /// How long a run has to be quiet, in real time, before this clock jumps to the next deadline.
+    /// `None`, the default, for a clock that does not jump.
+    ///
+    /// A run is quiet while every task waits and no thread works for it; sockets and messages of other
+    /// threads have been looked at before.
+    fn autojump(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Lets time pass at once until `deadline`; called after the quiet of [`autojump`](Clock::autojump).
+    fn jump_to(&self, deadline: Instant) {
+        let _unable_to = deadline;
+    }
+}
+
+/// The real time, for what concerns the machine and not the run.
+pub(crate) fn real_now() -> Instant {
+    Instant::now()
 }
 
 /// The system's monotonic clock.

@@ -3,8 +3,12 @@
 //! These are plain cells without a destructor, so a checkpoint is a thread-local read and a branch.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+use crate::rng::Rng;
 
 /// How many checkpoints one poll of one task may pass before it has to yield. tokio's figure too.
 pub(crate) const BUDGET: u32 = 128;
@@ -19,12 +23,24 @@ pub(crate) struct Context {
     pub(crate) cancelled: Cell<bool>,
     /// Checkpoints left to the task that is being polled.
     pub(crate) budget: Cell<u32>,
+    /// What a task that begins to be polled gets: nothing while steps are counted, so that each of its
+    /// checkpoints asks; `held` is its budget then.
+    pub(crate) full: Cell<u32>,
+    /// Checkpoints left that are not in `budget`.
+    pub(crate) held: Cell<u32>,
     /// Grows whenever some frame's effective state changes.
     pub(crate) epoch: Cell<u64>,
     /// Polls of tasks since the loop last looked at I/O.
     pub(crate) polls: Cell<u32>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
+    /// Some future was polled in a cancelled frame and is to be woken when that has gone.
+    pub(crate) stranded: Cell<bool>,
+    /// The run of this thread, and its inbox: addresses to compare with, null outside a run.
+    pub(crate) run: Cell<*const ()>,
+    pub(crate) inbox: Cell<*const ()>,
+    /// The generator that orders the ready tasks of a seeded run; 0 in the others.
+    pub(crate) shuffle: Cell<u64>,
     /// What tasks wait for is to be noted.
     pub(crate) watched: Cell<bool>,
     thread: Cell<u64>,
@@ -36,9 +52,15 @@ thread_local! {
             frame: Cell::new(NO_FRAME),
             cancelled: Cell::new(false),
             budget: Cell::new(BUDGET),
+            full: Cell::new(BUDGET),
+            held: Cell::new(0),
             epoch: Cell::new(0),
             polls: Cell::new(0),
             turn: Cell::new(None),
+            stranded: Cell::new(false),
+            run: Cell::new(ptr::null()),
+            inbox: Cell::new(ptr::null()),
+            shuffle: Cell::new(0),
             watched: Cell::new(false),
             thread: Cell::new(0),
         }
@@ -66,4 +88,19 @@ pub(crate) fn thread_id() -> u64 {
         context.thread.set(id);
         id
     })
+}
+
+/// Shuffles the first `count` of `items` if the run is seeded.
+#[inline]
+pub(crate) fn shuffle<T>(items: &mut VecDeque<T>, count: usize) {
+    with(|context| {
+        if context.shuffle.get() == 0 || count < 2 {
+            return;
+        }
+        let mut rng = Rng::resume(context.shuffle.get());
+        for last in (1..count).rev() {
+            items.swap(last, rng.below_usize(last + 1));
+        }
+        context.shuffle.set(rng.state());
+    });
 }

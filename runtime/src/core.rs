@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::context;
 use crate::frames;
+use crate::idlers::Idlers;
 use crate::inbox::Inbox;
 use crate::reactor::Reactor;
 use crate::threads;
@@ -25,6 +27,9 @@ pub(crate) struct Core {
     epoch: Instant,
     /// Kept between turns so that waiting allocates nothing.
     wakers: Cell<Vec<Waker>>,
+    pub(crate) idlers: Idlers,
+    /// Whoever may do something to the run from outside has a clone.
+    pub(crate) outside: Arc<()>,
     /// How many threads work for the run now, see [`Busy`].
     pub(crate) busy: Cell<usize>,
     pub(crate) threads: threads::OfRun,
@@ -80,14 +85,15 @@ pub(crate) fn try_current() -> Option<Rc<Core>> {
 }
 
 /// Whether `core` is the run of this thread.
+#[inline]
 pub(crate) fn is_current(core: &Rc<Core>) -> bool {
-    current_is(|current| Rc::ptr_eq(current, core))
+    context::with(|context| context.run.get() == Rc::as_ptr(core).cast())
 }
 
-/// Whether this thread has a run, and `is_it` says yes to it.
-pub(crate) fn current_is(is_it: impl FnOnce(&Rc<Core>) -> bool) -> bool {
-    let ask = |current: &RefCell<Option<Rc<Core>>>| current.borrow().as_ref().is_some_and(is_it);
-    CURRENT.try_with(ask).unwrap_or(false)
+/// Whether this thread has a run, and `inbox` is its way in.
+#[inline]
+pub(crate) fn is_inbox_of_current(inbox: &Arc<Inbox>) -> bool {
+    context::with(|context| context.inbox.get() == Arc::as_ptr(inbox).cast())
 }
 
 /// The present moment to the turn of the loop: the clock is read once a turn, and only if somebody
@@ -110,6 +116,10 @@ pub(crate) fn install(core: Rc<Core>) -> Option<Installed> {
         if current.is_some() {
             return None;
         }
+        context::with(|context| {
+            context.run.set(Rc::as_ptr(&core).cast());
+            context.inbox.set(Arc::as_ptr(&core.inbox).cast());
+        });
         *current = Some(core);
         Some(Installed(()))
     })
@@ -118,7 +128,11 @@ pub(crate) fn install(core: Rc<Core>) -> Option<Installed> {
 impl Drop for Installed {
     fn drop(&mut self) {
         let core = CURRENT.with(|current| current.borrow_mut().take());
-        context::with(|context| context.turn.set(None));
+        context::with(|context| {
+            context.run.set(ptr::null());
+            context.inbox.set(ptr::null());
+            context.turn.set(None);
+        });
         drop(core);
     }
 }
@@ -134,6 +148,8 @@ impl Core {
             epoch: clock.now(),
             clock,
             wakers: Cell::default(),
+            idlers: Idlers::default(),
+            outside: Arc::default(),
             busy: Cell::default(),
             threads: threads::OfRun::default(),
         })
@@ -187,6 +203,24 @@ impl Core {
             return self.poll_io();
         }
         self.wait_io(timeout)
+    }
+
+    /// As `sleep`, for at most `timeout` of real time, whatever the clock says.
+    pub(crate) fn sleep_for(&self, timeout: Option<Duration>) -> io::Result<()> {
+        if !self.inbox.fall_asleep() {
+            return self.poll_io();
+        }
+        self.wait_io(timeout)
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The next moment for which a timer is armed, as far as the clock can tell it.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let at = self.with_timers(|timers| timers.next_deadline())?;
+        self.epoch.checked_add(Duration::from_nanos(at))
     }
 
     fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {

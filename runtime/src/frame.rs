@@ -11,6 +11,7 @@ use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::frames::{self, FrameId};
 use crate::label::Label;
+use crate::waits;
 
 /// One node of this thread's tree of frames, taken out of it on drop.
 pub struct Frame {
@@ -69,11 +70,16 @@ impl Frame {
     }
 
     fn enter_as(&self, cancelled: bool) -> Entered<'_> {
-        context::with(|context| Entered {
-            frame: self,
-            outer: context.frame.replace(self.id.index),
-            outer_cancelled: context.cancelled.replace(cancelled),
-            epoch: context.epoch.get(),
+        context::with(|context| {
+            if context.watched.get() {
+                waits::begin_poll(self.id);
+            }
+            Entered {
+                frame: self,
+                outer: context.frame.replace(self.id.index),
+                outer_cancelled: context.cancelled.replace(cancelled),
+                epoch: context.epoch.get(),
+            }
         })
     }
 
@@ -222,6 +228,14 @@ pub struct FrameRef {
 }
 
 impl FrameRef {
+    /// The frame that is being polled.
+    pub(crate) fn current() -> Option<FrameRef> {
+        frames::current().map(|id| FrameRef {
+            id,
+            not_send: PhantomData,
+        })
+    }
+
     /// The frame, for a [`Canceller`](crate::Canceller) of another thread.
     pub(crate) fn id(self) -> FrameId {
         self.id

@@ -17,9 +17,10 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::context::{self, BUDGET};
+use crate::context;
 use crate::frame::{Entered, Frame};
 use crate::frames::{self, Verdict};
+use crate::steps;
 use crate::waits;
 
 /// Gives the task that is polled a full budget of checkpoints, and its poller the old one back.
@@ -30,7 +31,7 @@ impl Budget {
     pub(crate) fn full() -> Budget {
         context::with(|context| {
             context.polls.set(context.polls.get().wrapping_add(1));
-            Budget(context.budget.replace(BUDGET))
+            Budget(context.budget.replace(context.full.get()))
         })
     }
 }
@@ -97,6 +98,11 @@ impl<F: Future> Framed<F> {
     ) -> Poll<Step<F::Output>> {
         let _budget = Budget::full();
         let entered = frame.enter_in_place();
+        if waits::is_watched() {
+            let _held = steps::begin_poll();
+            let counted = waits::counted(frame.id(), cx.waker());
+            return self.poll_entered(&entered, &mut Context::from_waker(&counted));
+        }
         self.poll_entered(&entered, cx)
     }
 
@@ -118,9 +124,6 @@ impl<F: Future> Framed<F> {
         let cancelled_before = entered.is_cancelled();
         if cancelled_before {
             frames::begin_cancelled_poll(entered.frame().id());
-        }
-        if waits::is_watched() {
-            waits::begin_poll(entered.frame().id());
         }
         let step = match future.poll(cx) {
             Poll::Ready(value) => Step::Done(value),

@@ -7,8 +7,10 @@
 //! costs no stack, and no walk wakes or drops a waker while the tree is borrowed: wakers are foreign
 //! code and may come back here.
 
+mod stranded;
 mod tree;
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -87,9 +89,36 @@ fn wake_all(woken: &[FrameId]) {
             }
         });
         drop(spare);
+        wake_stranded(id, &mut panic);
     }
     if let Some(payload) = panic {
         resume_unwind(payload);
+    }
+}
+
+/// Wakes what was polled in the frame while it was cancelled.
+fn wake_stranded(id: FrameId, panic: &mut Option<Box<dyn Any + Send>>) {
+    if !stranded::are_there() {
+        return;
+    }
+    for waker in stranded::take(id) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            panic.get_or_insert(payload);
+        }
+    }
+}
+
+/// A future that polls with `waker` in the current, cancelled frame does nothing and arms nothing.
+#[cold]
+pub(crate) fn strand(waker: &Waker) {
+    let Some(id) = current() else { return };
+    let is_own = with(|frames| {
+        let own = &frames.node(id.index).waker;
+        own.as_ref().is_some_and(|own| own.will_wake(waker))
+    });
+    // Who polls the frame is woken together with it.
+    if !is_own {
+        stranded::keep(id, waker);
     }
 }
 
@@ -106,18 +135,34 @@ pub(crate) fn insert(label: Label) -> FrameId {
 pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
     with(|frames| {
         let id = frames.insert(label);
-        if !frames.is_live(parent) {
-            return id;
+        if frames.is_live(parent) {
+            let effective = frames.link(id.index, parent.index);
+            frames.node(id.index).effective = effective;
         }
-        frames.link(id.index, parent.index);
-        let effective = frames.node(parent.index).effective;
-        frames.node(id.index).effective = effective;
         id
     })
 }
 
 /// Takes the frame out of the tree; its child frames are handed over to the one around it.
 pub(crate) fn remove(id: FrameId) {
+    // A leaf that holds nobody, which most frames are in the end.
+    let leaf = with(|frames| {
+        let node = frames.node_of(id)?;
+        let is_leaf = !node.guest && node.first_child == NO_FRAME;
+        if !is_leaf || waits::is_watched() || stranded::are_there() {
+            return None;
+        }
+        frames.unlink(id.index);
+        Some(frames.vacate(id.index))
+    });
+    match leaf {
+        Some(contents) => drop(contents),
+        None => remove_any(id),
+    }
+}
+
+#[cold]
+fn remove_any(id: FrameId) {
     let removed = with(|frames| {
         if !frames.is_live(id) {
             return None;
@@ -147,6 +192,11 @@ pub(crate) fn remove(id: FrameId) {
     if !woken.is_empty() {
         wake_all(&woken);
     }
+    let mut panic = None;
+    wake_stranded(id, &mut panic);
+    if let Some(payload) = panic {
+        resume_unwind(payload);
+    }
 }
 
 /// Hangs the frame below the current one unless it is there already. Whether it is cancelled there.
@@ -166,18 +216,42 @@ pub(crate) fn arrive(id: FrameId) -> bool {
         }
         if is_alone {
             // Most frames come here once: there is nothing to refresh but the frame itself.
-            frames.link(id.index, parent);
-            let from_outside = frames.node(parent).effective;
+            let from_outside = frames.link(id.index, parent);
             let node = frames.node(id.index);
             node.effective = node.cause.is_some() || (from_outside && !node.shield);
-            return Some(node.effective);
+            return Some(node.effective).filter(|_| !stranded::are_there());
         }
         None
     });
     known.unwrap_or_else(|| {
         change(|frames, woken| frames.attach(id.index, parent, woken));
+        if stranded::are_there() {
+            wake_stranded_around(id);
+        }
         is_effective(id.index)
     })
+}
+
+/// A frame has come here that is not cancelled though those around it are: what was polled in these may
+/// have come with it.
+#[cold]
+fn wake_stranded_around(id: FrameId) {
+    if is_effective(id.index) {
+        return;
+    }
+    let mut around = Vec::new();
+    // It is never found, so all are visited.
+    nearest(id, |frame| {
+        around.push(frame);
+        false
+    });
+    let mut panic = None;
+    for frame in around {
+        wake_stranded(frame, &mut panic);
+    }
+    if let Some(payload) = panic {
+        resume_unwind(payload);
+    }
 }
 
 /// Stores whom the frame's last poll was for.
@@ -212,6 +286,11 @@ pub(crate) fn detach(id: FrameId) {
             frames.hand_over_children(id.index, parent, woken);
             frames.attach(id.index, NO_FRAME, woken);
         });
+    }
+    let mut panic = None;
+    wake_stranded(id, &mut panic);
+    if let Some(payload) = panic {
+        resume_unwind(payload);
     }
 }
 
@@ -292,6 +371,53 @@ pub(crate) fn set_shield(id: FrameId, shield: bool) {
 pub(crate) fn current() -> Option<FrameId> {
     let index = context::with(|context| context.frame.get());
     (index != NO_FRAME).then(|| with(|frames| frames.id(index)))
+}
+
+/// The outermost frame around this one.
+pub(crate) fn root(id: FrameId) -> FrameId {
+    nearest(id, |frame| {
+        with(|frames| frames.node(frame.index).parent == NO_FRAME)
+    })
+    .unwrap_or(id)
+}
+
+/// The frame itself or the nearest around it of which `is_it` is true.
+pub(crate) fn nearest(id: FrameId, mut is_it: impl FnMut(FrameId) -> bool) -> Option<FrameId> {
+    let mut at = Some(id).filter(|&id| is_live(id));
+    while let Some(frame) = at {
+        if is_it(frame) {
+            return at;
+        }
+        at = with(|frames| {
+            let parent = frames.node(frame.index).parent;
+            (parent != NO_FRAME).then(|| frames.id(parent))
+        });
+    }
+    None
+}
+
+/// The child frames, the last made first.
+pub(crate) fn children(id: FrameId) -> Vec<FrameId> {
+    if !is_live(id) {
+        return Vec::new();
+    }
+    with(|frames| {
+        let mut children = Vec::new();
+        let mut at = frames.node(id.index).first_child;
+        while at != NO_FRAME {
+            children.push(frames.id(at));
+            at = frames.node(at).next;
+        }
+        children
+    })
+}
+
+/// How many frames keep a waker with this data.
+pub(crate) fn count_wakers(data: *const ()) -> usize {
+    with(|frames| {
+        let wakers = frames.nodes.iter().filter_map(|node| node.waker.as_ref());
+        wakers.filter(|waker| waker.data() == data).count()
+    })
 }
 
 fn is_live(id: FrameId) -> bool {
@@ -403,19 +529,7 @@ pub(crate) fn label(id: FrameId) -> Option<Label> {
 
 /// Wakes every child frame, the first made first.
 pub(crate) fn wake_children(id: FrameId) {
-    if !is_live(id) {
-        return;
-    }
-    let children = with(|frames| {
-        let mut children = Vec::new();
-        let mut at = frames.node(id.index).first_child;
-        while at != NO_FRAME {
-            children.push(frames.id(at));
-            at = frames.node(at).next;
-        }
-        children
-    });
-    wake_all(&children);
+    wake_all(&children(id));
 }
 
 pub(crate) fn set_deadline(id: FrameId, deadline: Option<Instant>) {
@@ -503,10 +617,23 @@ pub(crate) fn task_label(index: u32) -> Option<Label> {
     })
 }
 
+/// The child task or main future that the frame belongs to; a body belongs to whoever opened its nursery.
+pub(crate) fn task_of(index: u32) -> Option<FrameId> {
+    with(|frames| {
+        let mut at = index;
+        while at != NO_FRAME {
+            let node = &frames.nodes[at as usize];
+            let kind = node.label.as_ref().map(Label::kind);
+            if matches!(kind, Some(FrameKind::Task | FrameKind::Main)) {
+                return Some(frames.id(at));
+            }
+            at = node.parent;
+        }
+        None
+    })
+}
+
 /// How many frames live on this thread.
 pub(crate) fn count() -> usize {
-    FRAMES.with(|frames| {
-        let frames = frames.borrow();
-        frames.nodes.len() - frames.free.len()
-    })
+    with(|frames| frames.live())
 }

@@ -20,6 +20,8 @@ use crate::inbox::{Inbox, Message};
 #[derive(Clone, Debug)]
 pub struct RunHandle {
     inbox: Arc<Inbox>,
+    /// Tells the run that something may come from here.
+    _outside: Arc<()>,
 }
 
 /// The run that a [`RunHandle`] leads to has ended.
@@ -36,8 +38,10 @@ impl RunHandle {
     #[must_use]
     #[track_caller]
     pub fn current() -> RunHandle {
+        let core = core::current();
         RunHandle {
-            inbox: Arc::clone(&core::current().inbox),
+            inbox: Arc::clone(&core.inbox),
+            _outside: Arc::clone(&core.outside),
         }
     }
 

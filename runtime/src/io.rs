@@ -9,6 +9,7 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
+use std::any::type_name;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -18,7 +19,8 @@ use polling::AsSource;
 
 use crate::checkpoint::poll_proceed;
 use crate::core::{self, Core};
-use crate::reactor::{Key, Reactor};
+use crate::reactor::{Reactor, Source};
+use crate::waits::waits_for;
 
 pub use crate::reactor::{Direction, IoStatistics};
 pub use error::{BusyResource, RegisterError, WrongRun};
@@ -56,7 +58,7 @@ pub use operation::{Operation, Readiness};
 /// ```
 pub struct Io<T: AsSource> {
     core: Rc<Core>,
-    key: Key,
+    registered: Rc<Source>,
     /// Taken only by `into_inner` and the destructor. Nobody gets it by `&mut`: exchanged for
     /// another, it would leave a stale registration behind.
     source: Option<T>,
@@ -78,13 +80,13 @@ impl<T: AsSource> Io<T> {
         T: 'static,
     {
         let core = core::current();
-        let key = core
+        let registered = core
             .reactor
             .register(&source)
             .map_err(RegisterError::wrap::<T>)?;
         Ok(Io {
             core,
-            key,
+            registered,
             source: Some(source),
         })
     }
@@ -105,7 +107,7 @@ impl<T: AsSource> Io<T> {
     pub fn into_inner(mut self) -> io::Result<T> {
         match self.source.take() {
             Some(source) => {
-                self.core.reactor.deregister(self.key, &source)?;
+                self.core.reactor.deregister(&self.registered, &source)?;
                 Ok(source)
             }
             None => unreachable!("it is taken only from an `Io` that ends"),
@@ -202,7 +204,14 @@ impl<T: AsSource> Io<T> {
     /// Only byte streams allow that conclusion. If there was more after all, it would be read no
     /// sooner than the next bytes come in.
     pub fn drained(&self, direction: Direction) {
-        self.reactor().drained(self.key, direction);
+        self.reactor().drained(&self.registered, direction);
+    }
+
+    fn say(&self, direction: Direction) {
+        waits_for(|| match direction {
+            Direction::Read => format!("a `{}` to have something to read", type_name::<T>()),
+            Direction::Write => format!("a `{}` to have room to write", type_name::<T>()),
+        });
     }
 
     fn reactor(&self) -> &Reactor {
@@ -223,22 +232,17 @@ impl<T: AsSource> Io<T> {
         // `op` may have let a future wait here.
         self.enter(direction, false)?;
         self.park(cx, direction, false)?;
+        self.say(direction);
         Poll::Pending
     }
 
     /// Whether the current task may use `direction` at all. `claimed`: it has waited for it already.
     fn enter(&self, direction: Direction, claimed: bool) -> io::Result<()> {
-        if !Rc::ptr_eq(&self.core, &core::current()) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                WrongRun::of::<T>(),
-            ));
+        if !core::is_current(&self.core) {
+            return Err(wrong_run::<T>());
         }
-        if !claimed && self.reactor().facts(self.key, direction).claimed {
-            return Err(io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                BusyResource::of::<T>(direction),
-            ));
+        if !claimed && self.registered.facts(direction).claimed {
+            return Err(busy::<T>(direction));
         }
         Ok(())
     }
@@ -249,10 +253,10 @@ impl<T: AsSource> Io<T> {
         direction: Direction,
         op: &mut impl FnMut(&T) -> io::Result<R>,
     ) -> Option<io::Result<R>> {
-        while self.reactor().facts(self.key, direction).ready {
+        while self.registered.facts(direction).ready {
             match op(self.get_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.reactor().would_block(self.key, direction);
+                    self.reactor().would_block(&self.registered, direction);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return Some(result),
@@ -262,8 +266,13 @@ impl<T: AsSource> Io<T> {
     }
 
     fn park(&self, cx: &mut Context<'_>, direction: Direction, claim: bool) -> io::Result<()> {
-        self.reactor()
-            .park(self.key, direction, self.get_ref(), cx.waker(), claim)
+        self.reactor().park(
+            &self.registered,
+            direction,
+            self.get_ref(),
+            cx.waker(),
+            claim,
+        )
     }
 }
 
@@ -272,7 +281,7 @@ impl<T: AsSource> Drop for Io<T> {
         if let Some(source) = &self.source {
             // Nobody is left to act on an error; it means that the descriptor was closed by somebody
             // else, and a report on whatever bears its number now finds the registration void.
-            if let Err(error) = self.reactor().deregister(self.key, source) {
+            if let Err(error) = self.reactor().deregister(&self.registered, source) {
                 tracing::warn!(%error, "a source had left the reactor before its `Io` was dropped");
             }
         }
@@ -281,12 +290,27 @@ impl<T: AsSource> Drop for Io<T> {
 
 impl<T: AsSource + fmt::Debug> fmt::Debug for Io<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reader = self.reactor().facts(self.key, Direction::Read).claimed;
-        let writer = self.reactor().facts(self.key, Direction::Write).claimed;
+        let reader = self.registered.facts(Direction::Read).claimed;
+        let writer = self.registered.facts(Direction::Write).claimed;
         f.debug_struct("Io")
             .field("source", self.get_ref())
             .field("reader_waits", &reader)
             .field("writer_waits", &writer)
             .finish()
     }
+}
+
+#[cold]
+fn wrong_run<T>() -> io::Error {
+    // Outside a run it is the caller's mistake, and a panic.
+    drop(core::current());
+    io::Error::new(io::ErrorKind::InvalidInput, WrongRun::of::<T>())
+}
+
+#[cold]
+fn busy<T>(direction: Direction) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        BusyResource::of::<T>(direction),
+    )
 }

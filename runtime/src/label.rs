@@ -78,6 +78,10 @@ impl Label {
         self.name.clone()
     }
 
+    pub(crate) fn into_name(self) -> Option<Arc<str>> {
+        self.name
+    }
+
     /// The name it was given, or else the one of its function.
     #[must_use]
     pub fn name(&self) -> Arc<str> {

@@ -6,10 +6,12 @@
 
 mod cancelled;
 mod canceller;
+pub mod channel;
 mod checkpoint;
 mod clock;
 mod context;
 mod core;
+mod deadlock;
 mod frame;
 mod framed;
 mod frames;
@@ -17,6 +19,7 @@ pub mod from_thread;
 pub mod fs;
 mod handle;
 mod handshake;
+mod idlers;
 mod inbox;
 pub mod io;
 mod label;
@@ -25,20 +28,27 @@ mod main_waker;
 mod prim;
 #[cfg(unix)]
 pub mod process;
+mod quiet;
 mod reactor;
 mod remote;
+mod rng;
 mod run;
 mod saying;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
 pub mod stdio;
+mod steps;
+pub mod sync;
 mod task;
+mod task_id;
+pub mod testing;
 mod threads;
 mod time;
 mod timer;
 mod timers;
 pub mod to_thread;
+mod tree;
 mod turn;
 mod waits;
 
@@ -46,6 +56,7 @@ pub use cancelled::{CancelKind, Cancelled};
 pub use canceller::Canceller;
 pub use checkpoint::{Checkpoint, checkpoint, is_cancelled, poll_proceed};
 pub use clock::{Clock, SystemClock};
+pub use deadlock::Deadlock;
 pub use frame::{Entered, Frame, FrameRef, current_task, effective_deadline};
 pub use framed::{Framed, Step};
 pub use handle::{RunFinished, RunHandle};
@@ -53,9 +64,11 @@ pub use label::{FrameKind, Label};
 pub use run::{Builder, RunError, describe, run};
 pub use statistics::{Statistics, statistics};
 pub use task::TaskQueue;
+pub use task_id::TaskId;
 pub use time::{
     Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever,
     sleep_until, try_current_time,
 };
 pub use timer::Timer;
-pub use waits::waits_for;
+pub use tree::{TaskTree, task_tree};
+pub use waits::{waits_for, waits_for_outside};

@@ -18,11 +18,16 @@ use crate::cancelled::{CancelKind, Cancelled};
 use crate::clock::{Clock, SystemClock};
 use crate::context;
 use crate::core::{self, Core};
+use crate::deadlock::Deadlock;
 use crate::frame::Frame;
 use crate::framed::{Framed, Step};
 use crate::inbox::Message;
 use crate::label::{FrameKind, Label};
 use crate::main_waker::MainWaker;
+use crate::quiet::{Quiet, Waited};
+use crate::rng::Rng;
+use crate::tree::TaskTree;
+use crate::waits;
 
 /// How many tasks are polled before the loop looks at timers and I/O though more are ready. A look
 /// costs as much as some ten short polls; tokio uses the same figure.
@@ -49,6 +54,8 @@ pub fn run<F: Future>(main: F) -> F::Output {
 #[must_use = "it does nothing until `run` is called"]
 pub struct Builder {
     clock: Rc<dyn Clock>,
+    seed: Option<u64>,
+    detect_deadlock: Option<bool>,
 }
 
 /// Why a run could not begin.
@@ -64,6 +71,9 @@ pub enum RunError {
     /// The system refused what the loop waits on.
     #[error("the loop could not be set up: {0} (a run needs 2 to 3 file descriptors)")]
     Reactor(#[source] io::Error),
+    /// Nothing could ever happen again. The main future was dropped then.
+    #[error(transparent)]
+    Deadlock(Deadlock),
 }
 
 impl Default for Builder {
@@ -76,6 +86,8 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("clock", &self.clock)
+            .field("seed", &self.seed)
+            .field("detect_deadlock", &self.detect_deadlock)
             .finish()
     }
 }
@@ -85,12 +97,53 @@ impl Builder {
     pub fn new() -> Builder {
         Builder {
             clock: Rc::new(SystemClock),
+            seed: None,
+            detect_deadlock: None,
         }
     }
 
     /// Takes the time from `clock`.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Builder {
         self.clock = Rc::new(clock);
+        self
+    }
+
+    /// Shuffles the tasks that are ready in one turn of a nursery, as `seed` says.
+    ///
+    /// The same seed gives the same order, as long as what comes from outside (sockets, other threads,
+    /// the time of the system's clock) is the same; so a failure that one seed shows can be looked at
+    /// again. Without a seed tasks run in the order in which they became ready.
+    ///
+    /// ```
+    /// use nestling_runtime::Builder;
+    ///
+    /// Builder::new().seed(7).run(async {});
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Whether the run ends with [`RunError::Deadlock`] when nothing can ever happen again, instead of
+    /// waiting for ever: no task is ready, and there is no timer, no socket that somebody waits for, no
+    /// thread that works for the run, and nothing outside that could wake a task.
+    ///
+    /// By default it is on with virtual time and off with real time, since it costs something: in a
+    /// watched run each wait is noted, so that the tree in the error, and
+    /// [`task_tree`](crate::task_tree), can tell what everybody waits for.
+    ///
+    /// What it cannot see through counts as able to wake: a waker that a future of another library holds,
+    /// a [`RunHandle`](crate::RunHandle), a [`Canceller`](crate::Canceller), anyone who waits for a
+    /// socket or a signal. A run that waits for such goes on waiting.
+    ///
+    /// ```
+    /// use nestling_runtime::{Builder, RunError, sleep_forever};
+    ///
+    /// let result = Builder::new().detect_deadlock(true).try_run(sleep_forever());
+    /// assert!(matches!(result, Err(RunError::Deadlock(_))));
+    /// ```
+    pub fn detect_deadlock(mut self, detect: bool) -> Builder {
+        self.detect_deadlock = Some(detect);
         self
     }
 
@@ -112,24 +165,62 @@ impl Builder {
     /// See [`RunError`]; `main` has not been polled then.
     #[track_caller]
     pub fn try_run<F: Future>(self, main: F) -> Result<F::Output, RunError> {
+        self.try_run_with(None, main)
+    }
+
+    /// As `try_run`; the main future goes by `name`, if there is one.
+    #[track_caller]
+    pub(crate) fn try_run_with<F: Future>(
+        self,
+        name: Option<Arc<str>>,
+        main: F,
+    ) -> Result<F::Output, RunError> {
         let site = Location::caller();
         if core::try_current().is_some() {
             return Err(RunError::Nested);
         }
+        let is_virtual = self.clock.autojump().is_some();
+        let watched = self.detect_deadlock.unwrap_or(is_virtual);
         let core = Rc::new(Core::new(self.clock).map_err(RunError::Reactor)?);
         let _installed = core::install(Rc::clone(&core)).ok_or(RunError::Nested)?;
+        let _settings = Settings::set(self.seed, watched);
         // Dropped after `main`: what its destructors hand in is still run.
         let closing = Closing(&core);
-        let frame = Frame::new(Label::of::<F>(FrameKind::Main, site));
+        let frame = Frame::new(Label::of::<F>(FrameKind::Main, site).named(name));
         let output = {
             let main = pin!(Framed::new(main));
             Loop::new(&core, frame).turn_until_done(main)
         };
         let panic = closing.close();
         match (output, panic) {
-            (Ok(output), None) => Ok(output),
+            (Ok(output), None) => output.map_err(RunError::Deadlock),
             (Err(payload), _) | (Ok(_), Some(payload)) => resume_unwind(payload),
         }
+    }
+}
+
+/// What the thread's context holds for the time of a run.
+struct Settings;
+
+impl Settings {
+    fn set(seed: Option<u64>, watched: bool) -> Settings {
+        context::with(|context| {
+            context.watched.set(watched);
+            context
+                .shuffle
+                .set(seed.map_or(0, |seed| Rng::new(seed).state()));
+        });
+        Settings
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        context::with(|context| {
+            context.watched.set(false);
+            context.shuffle.set(0);
+        });
+        waits::forget_all();
     }
 }
 
@@ -166,23 +257,25 @@ impl Loop<'_> {
     fn turn_until_done<F: Future>(
         mut self,
         mut main: Pin<&mut Framed<F>>,
-    ) -> Result<F::Output, Payload> {
+    ) -> Result<Result<F::Output, Deadlock>, Payload> {
         let woken = Arc::new(MainWaker::new(Arc::clone(&self.core.inbox)));
         let waker = Waker::from(Arc::clone(&woken));
         self.frame.set_waker(waker.clone());
         let mut cx = Context::from_waker(&waker);
         let polls = || context::with(|context| context.polls.get());
         let mut polls_at_look = polls();
+        let mut quiet = Quiet::new(self.core);
         loop {
             if self.core.inbox.take() {
                 self.read_inbox(&woken);
             }
             if woken.take() {
+                quiet.is_over();
                 let before = polls();
                 match main.as_mut().poll_task(&self.frame, &mut cx) {
                     Poll::Pending => {}
                     Poll::Ready(Step::Done(output)) => {
-                        return self.panic.take().map_or(Ok(output), Err);
+                        return self.panic.take().map_or(Ok(Ok(output)), Err);
                     }
                     // Nothing else cancels the main frame than such a panic.
                     Poll::Ready(Step::Cut) => {
@@ -196,7 +289,14 @@ impl Loop<'_> {
                 }
             }
             let looked = if !woken.is_set() {
-                self.core.sleep()
+                match quiet.wait(&woken) {
+                    Ok(Waited::Deadlock) => {
+                        let tree = TaskTree::below(Some(self.frame.id()), self.core.now());
+                        return self.panic.take().map_or(Ok(Err(Deadlock::new(tree))), Err);
+                    }
+                    Ok(Waited::Awake) => Ok(()),
+                    Err(error) => Err(error),
+                }
             } else if polls().wrapping_sub(polls_at_look) >= POLLS_PER_LOOK {
                 self.core.poll_io()
             } else {

@@ -102,7 +102,7 @@ impl TaskQueue {
     /// Whether the run that is going on is the one that the queue was made in.
     #[must_use]
     pub fn is_of_current_run(&self) -> bool {
-        core::current_is(|core| Arc::ptr_eq(&core.inbox, &self.inbox))
+        core::is_inbox_of_current(&self.inbox)
     }
 
     /// Makes a task of `future` and queues its first poll.
@@ -139,7 +139,9 @@ impl TaskQueue {
         match self.local.get() {
             Some(local) => {
                 local.push(task);
-                local.notify();
+                if local.must_notify() {
+                    local.notify();
+                }
             }
             None => self.post(self.remote.push(task)),
         }
@@ -203,12 +205,17 @@ impl TaskQueue {
     }
 
     /// Polls the tasks that are ready now, each once; what becomes ready meanwhile waits for the
-    /// next call.
+    /// next call. In a seeded run their order is shuffled.
     pub fn run_ready(&self) {
         let Some(local) = self.local.get() else {
             return;
         };
-        let snapshot = local.ready.borrow().len();
+        let snapshot = {
+            let mut ready = local.ready.borrow_mut();
+            let snapshot = ready.len();
+            context::shuffle(&mut ready, snapshot);
+            snapshot
+        };
         for _ in 0..snapshot {
             let Some(runnable) = local.pop() else { return };
             runnable.run();

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::checkpoint::poll_proceed;
 use crate::core;
 use crate::timer::Timer;
+use crate::waits;
 
 /// The present moment by the run's clock.
 ///
@@ -138,6 +139,7 @@ impl Future for SleepForever {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        waits::waits_unwoken("ever");
         Poll::Pending
     }
 }

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::core::{self, Core};
 use crate::frame::Frame;
 use crate::timers::{Action, TimerKey};
+use crate::waits::waits_for;
 
 /// Cancels a frame, or wakes a task, at a moment of the run's clock; dropped, it does nothing.
 #[derive(Debug)]
@@ -60,22 +61,25 @@ impl Timer {
         deadline: Instant,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let core = core::current();
         if let Some(armed) = timer {
-            if Rc::ptr_eq(&armed.core, &core) {
+            if armed.is_of_current_run() {
+                let core = &armed.core;
                 if core.with_timers(|timers| timers.has_fired(armed.key)) {
                     return Poll::Ready(());
                 }
                 armed.set_waker(cx);
+                say(core, deadline);
                 return Poll::Pending;
             }
             // It was armed in a run that is over; this one knows nothing of it.
             *timer = None;
         }
+        let core = core::current();
         if deadline <= core.now() {
             return Poll::Ready(());
         }
         let waker = cx.waker().clone();
+        say(&core, deadline);
         *timer = Some(Timer::arm(core, deadline, Action::Wake(waker)));
         Poll::Pending
     }
@@ -105,4 +109,11 @@ impl Drop for Timer {
         let action = self.core.with_timers(|timers| timers.remove(self.key));
         drop(action);
     }
+}
+
+fn say(core: &Core, deadline: Instant) {
+    waits_for(|| {
+        let at = Duration::from_nanos(core.nanos(deadline));
+        format!("its time, {at:?} into the run")
+    });
 }

@@ -9,13 +9,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use nestling::testing::MockClock;
 use nestling::{BoxError, Builder, CancelScope, statistics};
 
 use crate::build::{Ends, Env, strand};
 use crate::failures::failure_of;
 use crate::outcome::{Event, MAIN, Outcome};
 use crate::program::{Block, Id, Node, Op, Program, ScopeKind};
-use crate::support::VirtualClock;
 
 /// One tick of a program.
 const TICK: Duration = Duration::from_micros(1);
@@ -34,7 +34,7 @@ pub(crate) struct Entry {
 
 #[derive(Debug)]
 pub(crate) struct World {
-    clock: VirtualClock,
+    clock: MockClock,
     log: RefCell<Vec<Entry>>,
     pub(crate) scopes: HashMap<Id, CancelScope>,
 }
@@ -75,7 +75,7 @@ impl Drop for Guards {
 
 /// Runs the program. Besides what happened, as a whole: whether anything was left in the run.
 pub(crate) fn perform(program: &Program) -> (Outcome, Vec<Entry>) {
-    let clock = VirtualClock::new();
+    let clock = MockClock::new();
     let mut scopes = HashMap::new();
     program.each(&mut |node| {
         if let Op::Scope { kind, timeout, .. } = &node.op {

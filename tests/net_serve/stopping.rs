@@ -46,7 +46,10 @@ fn until_stops_accepting_at_once_and_returns_when_the_last_handler_has_ended() {
 fn until_ends_a_server_without_connections_or_listeners_at_once() {
     check(async || {
         serve_tcp(echo, ANY).until(async {}).await.unwrap();
-        serve_listeners(echo, []).until(checkpoint()).await.unwrap();
+        serve_listeners(echo, Vec::<TcpListener>::new())
+            .until(checkpoint())
+            .await
+            .unwrap();
     });
 }
 

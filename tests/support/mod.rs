@@ -7,8 +7,8 @@
     reason = "each test program uses a part of this"
 )]
 
-mod clock;
 mod counted;
+mod everywhere;
 mod futures;
 mod leaks;
 mod log;
@@ -19,10 +19,11 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
+use nestling::testing::MockClock;
 use nestling::{Builder, checkpoint};
 
-pub(crate) use clock::VirtualClock;
 pub(crate) use counted::{Counted, Counts, Guard, OnDrop, on_drop};
+pub(crate) use everywhere::{everywhere, everywhere_with};
 pub(crate) use futures::{
     Either, Unordered, join_all, poll_once, select, select_biased_second, with_waker,
 };
@@ -40,7 +41,7 @@ pub(crate) fn run<F: Future>(main: F) -> F::Output {
 /// As [`run`], in virtual time, which jumps to the next deadline whenever there is nothing to do.
 #[track_caller]
 pub(crate) fn run_virtual<F: Future>(main: F) -> F::Output {
-    run_with(Builder::new().clock(VirtualClock::new()), main)
+    run_with(Builder::new().clock(MockClock::new()), main)
 }
 
 /// As [`run`], with settings.

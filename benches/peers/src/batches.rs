@@ -11,7 +11,23 @@ pub enum Shape {
     Plain,
     /// Each adds one to a counter that is a local of the batch.
     Borrowing,
+    /// Each takes a lock that is free, and releases it.
+    Lock,
+    /// Each takes a permit of a semaphore that has one, and gives it back.
+    Semaphore,
+    /// Each takes a lock that three tasks are after, and waits once while it holds it.
+    Contended,
+    /// Another task is woken, or gets an item, and answers.
+    PingPong,
+    /// An item comes from one of [`PRODUCERS`].
+    Producers,
 }
+
+/// How many tasks feed one consumer.
+pub const PRODUCERS: usize = 4;
+
+/// The capacity of the channel between them.
+pub const CAPACITY: usize = 100;
 
 /// A number of equal batches, each timed by itself: the time of one is
 /// from before its first operation until after its last.
@@ -25,7 +41,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// From `--batches N --operations N --shape plain|borrowing`.
+    /// From `--batches N --operations N --shape NAME`.
     pub fn from_arguments() -> Result<Self, Error> {
         let mut parser = lexopt::Parser::from_env();
         let mut batches = Self {
@@ -71,7 +87,12 @@ impl Shape {
         match name {
             "plain" => Ok(Self::Plain),
             "borrowing" => Ok(Self::Borrowing),
-            _ => Err("the shapes are `plain` and `borrowing`"),
+            "lock" => Ok(Self::Lock),
+            "semaphore" => Ok(Self::Semaphore),
+            "contended" => Ok(Self::Contended),
+            "ping-pong" => Ok(Self::PingPong),
+            "producers" => Ok(Self::Producers),
+            _ => Err("there is no such shape"),
         }
     }
 }

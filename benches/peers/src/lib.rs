@@ -8,7 +8,7 @@ mod lifetime;
 mod listening;
 mod one_wake_up;
 
-pub use batches::{Batches, Shape};
+pub use batches::{Batches, CAPACITY, PRODUCERS, Shape};
 pub use lifetime::end_with_parent;
 pub use listening::{announce, buffer_len};
 pub use one_wake_up::one_wake_up;

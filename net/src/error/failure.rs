@@ -22,6 +22,8 @@ pub(crate) enum Operation {
     Option(&'static str),
     /// Taking over a socket of the standard library.
     Adopt,
+    /// Whoever made the error from an [`io::Error`] did not say.
+    Unnamed,
 }
 
 impl fmt::Display for Operation {
@@ -35,6 +37,7 @@ impl fmt::Display for Operation {
             Operation::SendEof => f.write_str("send the end of the stream to"),
             Operation::Option(name) => write!(f, "{name} of the connection with"),
             Operation::Adopt => f.write_str("take over the socket of"),
+            Operation::Unnamed => Ok(()),
         }
     }
 }
@@ -78,7 +81,11 @@ impl fmt::Display for Failure {
             write!(f, " {target}:")?;
         }
         for (index, attempt) in self.all().enumerate() {
-            f.write_str(if index == 0 { " " } else { ", " })?;
+            f.write_str(match index {
+                0 if self.operation == Operation::Unnamed => "",
+                0 => " ",
+                _ => ", ",
+            })?;
             if let Some(address) = attempt.address {
                 write!(f, "{address}: ")?;
             }

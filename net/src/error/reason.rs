@@ -29,6 +29,16 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    pub(crate) const BUSY_READING: Reason = Reason::Busy {
+        doing: "reading from",
+        what: "stream",
+    };
+
+    pub(crate) const BUSY_WRITING: Reason = Reason::Busy {
+        doing: "writing to",
+        what: "stream",
+    };
+
     pub(super) fn of(error: &io::Error) -> Option<&Reason> {
         error.get_ref()?.downcast_ref()
     }

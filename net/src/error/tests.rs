@@ -130,3 +130,40 @@ fn it_goes_to_other_threads_and_is_small() {
     is_send_and_sync::<Error>();
     assert_eq!(size_of::<Result<usize, Error>>(), 16);
 }
+
+#[test]
+fn errors_of_other_streams_answer_the_same_questions() {
+    assert!(Error::busy_reading("it").is_busy());
+    assert!(Error::busy_writing("it").is_busy());
+    assert!(Error::closed("it").is_closed() && !Error::closed("it").is_broken());
+    assert!(Error::unexpected_end("it", 1, 2).is_unexpected_end());
+    assert!(Error::reading("it", ErrorKind::ConnectionReset).is_broken());
+    assert!(Error::writing("it", ErrorKind::BrokenPipe).is_broken());
+    let text = Error::busy_writing("the tunnel").to_string();
+    assert!(
+        text.starts_with("write to the tunnel: another task is already writing to this stream: "),
+        "{text}"
+    );
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri has texts of its own for the system's errors")]
+fn any_error_of_the_standard_library_becomes_one_and_goes_back_unchanged() {
+    let error = Error::from(system(libc::EMFILE));
+    assert!(
+        error
+            .to_string()
+            .starts_with("too many open files; every connection takes"),
+        "{error}"
+    );
+    assert!(error.is_too_many_files());
+    let error = Error::from(io::Error::new(ErrorKind::TimedOut, "nobody answers"));
+    assert_eq!(error.to_string(), "nobody answers");
+    assert!(error.is_broken());
+
+    let there = Error::busy_reading("it");
+    let text = there.to_string();
+    let back = Error::from(io::Error::from(there));
+    assert!(back.is_busy(), "it is the same one");
+    assert_eq!(back.to_string(), text);
+}

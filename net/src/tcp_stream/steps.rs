@@ -47,7 +47,7 @@ impl TcpStream {
 
     pub(super) async fn begin_write(&self) -> Result<TurnGuard<'_>, Error> {
         let Some(turn) = self.writer.take() else {
-            return Err(self.misuse(Operation::Write, BUSY_WRITING).await);
+            return Err(self.misuse(Operation::Write, Reason::BUSY_WRITING).await);
         };
         if self.eof_sent.get() {
             return Err(self.misuse(Operation::Write, Reason::Closed).await);
@@ -77,13 +77,3 @@ impl TcpStream {
         self.error(operation, reason)
     }
 }
-
-pub(super) const BUSY_READING: Reason = Reason::Busy {
-    doing: "reading from",
-    what: "stream",
-};
-
-pub(super) const BUSY_WRITING: Reason = Reason::Busy {
-    doing: "writing to",
-    what: "stream",
-};

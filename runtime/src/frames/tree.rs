@@ -66,7 +66,9 @@ impl Node {
 
 pub(super) struct Frames {
     pub(super) nodes: Vec<Node>,
-    pub(super) free: Vec<u32>,
+    /// The first vacant slot; each leads to the next one by its `next`.
+    vacant: u32,
+    live: usize,
     /// Generations are counted for the whole thread, as slots go when the slab is freed.
     inserted: u32,
 }
@@ -75,7 +77,8 @@ impl Frames {
     pub(super) const fn new() -> Frames {
         Frames {
             nodes: Vec::new(),
-            free: Vec::new(),
+            vacant: NO_FRAME,
+            live: 0,
             inserted: 0,
         }
     }
@@ -102,31 +105,51 @@ impl Frames {
             .is_some_and(|node| node.live && node.generation == id.generation)
     }
 
+    /// The frame's node while it lives.
+    #[inline]
+    pub(super) fn node_of(&mut self, id: FrameId) -> Option<&mut Node> {
+        let node = self.nodes.get_mut(id.index as usize)?;
+        (node.live && node.generation == id.generation).then_some(node)
+    }
+
+    #[inline]
     pub(super) fn insert(&mut self, label: Label) -> FrameId {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = u32::try_from(self.nodes.len())
-                    .ok()
-                    .filter(|&index| index != NO_FRAME)
-                    .expect("no more than 4294967295 frames can live on one thread");
-                self.nodes.push(Node::vacant());
-                index
-            }
-        };
+        if self.vacant == NO_FRAME {
+            self.grow();
+        }
+        let index = self.vacant;
         self.inserted = self.inserted.wrapping_add(1);
+        self.live += 1;
         let generation = self.inserted;
-        let node = self.node(index);
+        let node = &mut self.nodes[index as usize];
+        self.vacant = std::mem::replace(&mut node.next, NO_FRAME);
         node.generation = generation;
         node.live = true;
         node.label = Some(label);
-        self.id(index)
+        FrameId { index, generation }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let index = u32::try_from(self.nodes.len())
+            .ok()
+            .filter(|&index| index != NO_FRAME)
+            .expect("no more than 4294967295 frames can live on one thread");
+        self.nodes.push(Node::vacant());
+        self.vacant = index;
+    }
+
+    /// How many frames there are.
+    pub(super) fn live(&self) -> usize {
+        self.live
     }
 
     /// Frees the slot of a frame that has been unlinked and has no children; what has a destructor
     /// is given back to be dropped outside.
     pub(super) fn vacate(&mut self, index: u32) -> impl Sized + use<> {
-        let node = self.node(index);
+        let vacant = std::mem::replace(&mut self.vacant, index);
+        let node = &mut self.nodes[index as usize];
+        node.next = vacant;
         node.guests = 0;
         node.live = false;
         node.guest = false;
@@ -137,12 +160,13 @@ impl Frames {
         node.touched = false;
         node.untouched = 0;
         node.deadline = None;
-        let contents = (node.waker.take(), node.cause.take(), node.label.take());
-        self.free.push(index);
-        if self.free.len() == self.nodes.len() {
+        let name = node.label.take().and_then(Label::into_name);
+        let contents = (node.waker.take(), node.cause.take(), name);
+        self.live -= 1;
+        if self.live == 0 {
             // The last one. Nobody else frees the slab at the end of the thread.
             self.nodes = Vec::new();
-            self.free = Vec::new();
+            self.vacant = NO_FRAME;
         }
         contents
     }
@@ -152,8 +176,12 @@ impl Frames {
         node.guest || node.guests > 0
     }
 
-    pub(super) fn link(&mut self, index: u32, parent: u32) {
-        let first = std::mem::replace(&mut self.node(parent).first_child, index);
+    /// Hangs `index` below `parent`, and returns whether that is cancelled.
+    #[inline]
+    pub(super) fn link(&mut self, index: u32, parent: u32) -> bool {
+        let above = self.node(parent);
+        let first = std::mem::replace(&mut above.first_child, index);
+        let effective = above.effective;
         let node = self.node(index);
         node.parent = parent;
         node.prev = NO_FRAME;
@@ -161,15 +189,18 @@ impl Frames {
         if first != NO_FRAME {
             self.node(first).prev = index;
         }
+        effective
     }
 
+    #[inline]
     pub(super) fn unlink(&mut self, index: u32) {
-        let Node {
-            parent, prev, next, ..
-        } = *self.node(index);
+        let node = self.node(index);
+        let parent = std::mem::replace(&mut node.parent, NO_FRAME);
         if parent == NO_FRAME {
             return;
         }
+        let prev = std::mem::replace(&mut node.prev, NO_FRAME);
+        let next = std::mem::replace(&mut node.next, NO_FRAME);
         if prev == NO_FRAME {
             self.node(parent).first_child = next;
         } else {
@@ -178,10 +209,6 @@ impl Frames {
         if next != NO_FRAME {
             self.node(next).prev = prev;
         }
-        let node = self.node(index);
-        node.parent = NO_FRAME;
-        node.prev = NO_FRAME;
-        node.next = NO_FRAME;
     }
 
     /// Notes the child frames that hold `index`.
@@ -231,7 +258,8 @@ impl Frames {
         }
     }
 
-    /// Brings `effective` up to date below `start`, in preorder; newly cancelled frames are noted.
+    /// Brings `effective` up to date below `start`, in preorder; frames that are newly cancelled are noted,
+    /// and those that are not cancelled any more: what was polled in them has armed nothing.
     pub(super) fn refresh(&mut self, start: u32, woken: &mut Vec<FrameId>) {
         let mut next = Some(start);
         while let Some(at) = next {
@@ -242,7 +270,7 @@ impl Frames {
             let effective = from_outside || node.cause.is_some();
             let changed = node.effective != effective;
             if changed {
-                if effective && node.waker.is_some() {
+                if !effective || node.waker.is_some() {
                     woken.push(self.id(at));
                 }
                 self.node(at).effective = effective;

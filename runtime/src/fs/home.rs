@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker, ready};
 
 use crate::checkpoint::poll_proceed;
-use crate::waits::waits_for;
+use crate::waits::waits_for_outside;
 
 pub(super) struct Home<T> {
     place: Mutex<Place<T>>,
@@ -56,7 +56,7 @@ impl<T> Home<T> {
                     thing: Some(thing),
                 }),
                 None => {
-                    waits_for(|| String::from("the end of an operation that was given up"));
+                    waits_for_outside(|| String::from("the end of an operation that was given up"));
                     Poll::Pending
                 }
             }

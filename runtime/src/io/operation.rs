@@ -47,7 +47,7 @@ impl<'io, T: AsSource> Wait<'io, T> {
 
     fn leave(&mut self) {
         if std::mem::take(&mut self.claimed) {
-            self.io.reactor().release(self.io.key, self.direction);
+            self.io.registered.release(self.direction);
         }
     }
 }
@@ -102,6 +102,7 @@ where
             return Poll::Ready(result);
         }
         wait.park(cx)?;
+        wait.io.say(wait.direction);
         Poll::Pending
     }
 }
@@ -141,12 +142,13 @@ impl<T: AsSource> Future for Readiness<'_, T> {
         wait.enter()?;
         let (io, direction) = (wait.io, wait.direction);
         if !*asked {
-            io.reactor().forget(io.key, direction);
-        } else if io.reactor().facts(io.key, direction).ready {
+            io.registered.forget(direction);
+        } else if io.registered.facts(direction).ready {
             wait.leave();
             return Poll::Ready(Ok(()));
         }
         wait.park(cx)?;
+        wait.io.say(wait.direction);
         *asked = true;
         Poll::Pending
     }

@@ -273,12 +273,9 @@ mod tests {
             .map(|(ours, _)| reactor.register(ours).unwrap());
         let keys: Vec<_> = keys.collect();
         for key in &keys {
-            reactor.forget(*key, Direction::Write);
+            key.forget(Direction::Write);
         }
-        while keys
-            .iter()
-            .any(|key| !reactor.facts(*key, Direction::Write).ready)
-        {
+        while keys.iter().any(|key| !key.facts(Direction::Write).ready) {
             reactor.wait(None, &mut Vec::new()).unwrap();
         }
     }

@@ -23,17 +23,18 @@ mod portable;
 use portable as backend;
 
 use std::io;
+use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
 use polling::AsSource;
 
 use backend::Backend;
-use sources::{Facts, Sources};
+use sources::Sources;
 
 pub(crate) use backend::Notifier;
 pub use sources::Direction;
-pub(crate) use sources::Key;
+pub(crate) use sources::Source;
 
 /// The longest that one call to the system waits; the loop comes round and waits again. Systems
 /// refuse or misread timeouts beyond some point, and this is the nearest of those points: 24.8 days.
@@ -93,67 +94,53 @@ impl Reactor {
     }
 
     /// Takes up a source. The caller owns it and calls `deregister` before it is closed.
-    pub(crate) fn register(&self, source: &impl AsSource) -> io::Result<Key> {
-        let key = self.sources.insert()?;
-        let added = self.backend.add(source, key);
+    pub(crate) fn register(&self, source: &impl AsSource) -> io::Result<Rc<Source>> {
+        let registered = self.sources.insert()?;
+        let added = self.backend.add(source, registered.key());
         if added.is_err() {
-            self.sources.remove(key);
+            self.sources.remove(&registered);
         }
-        added.map(|()| key)
+        added.map(|()| registered)
     }
 
-    /// Forgets a source. `key` is void afterwards, also after an error.
-    pub(crate) fn deregister(&self, key: Key, source: &impl AsSource) -> io::Result<()> {
+    /// Forgets a source. `registered` is void afterwards, also after an error.
+    pub(crate) fn deregister(&self, registered: &Source, source: &impl AsSource) -> io::Result<()> {
         let deleted = self.backend.delete(source);
-        self.sources.remove(key);
+        self.sources.remove(registered);
         deleted
     }
 
-    pub(crate) fn facts(&self, key: Key, direction: Direction) -> Facts {
-        self.sources.facts(key, direction)
-    }
-
     /// Notes that the operation would block.
-    pub(crate) fn would_block(&self, key: Key, direction: Direction) {
-        self.sources.would_block(key, direction);
+    pub(crate) fn would_block(&self, registered: &Source, direction: Direction) {
+        self.sources.would_block(registered, direction);
     }
 
     /// Notes that the operation left nothing to do.
-    pub(crate) fn drained(&self, key: Key, direction: Direction) {
-        self.sources.drained(key, direction);
-    }
-
-    /// Discards what is known about the source, so that whoever parks next is told anew.
-    pub(crate) fn forget(&self, key: Key, direction: Direction) {
-        self.sources.forget(key, direction);
+    pub(crate) fn drained(&self, registered: &Source, direction: Direction) {
+        self.sources.drained(registered, direction);
     }
 
     /// Has `waker` woken when `direction` becomes ready; with `claim`, nobody else may wait for it
-    /// until `release`. After an error nothing is left behind.
+    /// until it is released. After an error nothing is left behind.
     pub(crate) fn park(
         &self,
-        key: Key,
+        registered: &Source,
         direction: Direction,
         source: &impl AsSource,
         waker: &Waker,
         claim: bool,
     ) -> io::Result<()> {
-        self.sources.park(key, direction, waker, claim);
-        let Some(interest) = self.sources.to_arm(key, direction) else {
+        registered.park(direction, waker, claim);
+        let Some(interest) = registered.to_arm(direction) else {
             return Ok(());
         };
-        match self.backend.arm(source, key, interest) {
-            Ok(()) => self.sources.set_armed(key, direction),
+        match self.backend.arm(source, registered.key(), interest) {
+            Ok(()) => registered.set_armed(direction),
             Err(error) => {
-                self.sources.release(key, direction);
+                registered.release(direction);
                 return Err(error);
             }
         }
         Ok(())
-    }
-
-    /// Removes the waker and the claim that `park` left.
-    pub(crate) fn release(&self, key: Key, direction: Direction) {
-        self.sources.release(key, direction);
     }
 }

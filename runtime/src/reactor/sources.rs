@@ -8,8 +8,10 @@
 //! - `armed`: the system owes a report, as soon as the direction is ready or because it is already.
 //! - `claimed`: an operation waits for the direction. There can only be one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::task::Waker;
 
 use slab::Slab;
@@ -79,16 +81,119 @@ pub(crate) struct Facts {
     pub(crate) claimed: bool,
 }
 
-#[derive(Debug)]
+/// One direction of a source. The waker is taken out and put back, so that none is cloned, woken or
+/// dropped in here: each of these is foreign code, which may come back.
 struct Side {
-    waker: Option<Waker>,
-    facts: Facts,
+    facts: Cell<Facts>,
+    waker: Cell<Option<Waker>>,
 }
 
+/// A registered source; shared by its owner, who asks and changes it without looking it up, and the
+/// list by which reports find it.
 #[derive(Debug)]
-struct Slot {
-    generation: u32,
+pub(crate) struct Source {
+    key: Key,
     sides: [Side; 2],
+}
+
+impl Source {
+    fn new(key: Key, kind: Kind) -> Source {
+        let facts = Facts {
+            ready: true,
+            closed: false,
+            armed: kind.edge,
+            claimed: false,
+        };
+        let side = || Side {
+            facts: Cell::new(facts),
+            waker: Cell::new(None),
+        };
+        Source {
+            key,
+            sides: [side(), side()],
+        }
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
+    #[inline]
+    fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Read => &self.sides[0],
+            Direction::Write => &self.sides[1],
+        }
+    }
+
+    #[inline]
+    pub(crate) fn facts(&self, direction: Direction) -> Facts {
+        self.side(direction).facts.get()
+    }
+
+    #[inline]
+    fn change(&self, direction: Direction, change: impl FnOnce(&mut Facts)) {
+        let facts = &self.side(direction).facts;
+        let mut changed = facts.get();
+        change(&mut changed);
+        facts.set(changed);
+    }
+
+    /// What is known does not count any more; the system is to be asked.
+    pub(crate) fn forget(&self, direction: Direction) {
+        self.change(direction, |facts| {
+            facts.ready = false;
+            facts.closed = false;
+        });
+    }
+
+    /// Leaves `waker` to be woken by the next report and, with `claim`, claims the direction.
+    pub(super) fn park(&self, direction: Direction, waker: &Waker, claim: bool) {
+        let side = self.side(direction);
+        let taken_over = claim && !side.facts.get().claimed;
+        self.change(direction, |facts| facts.claimed |= claim);
+        let old = side.waker.take();
+        if old.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            return side.waker.set(old);
+        }
+        // Cloning is foreign code, and may have left another one meanwhile.
+        let newer = side.waker.replace(Some(waker.clone()));
+        for old in [old, newer].into_iter().flatten() {
+            // A task that polls without claiming left it. Woken, it finds the direction busy instead
+            // of waiting for ever.
+            if taken_over {
+                old.wake();
+            }
+        }
+    }
+
+    /// Undoes `park`.
+    pub(crate) fn release(&self, direction: Direction) {
+        self.change(direction, |facts| facts.claimed = false);
+        drop(self.side(direction).waker.take());
+    }
+
+    /// The directions to ask the system about so that a report on `direction` becomes due, or `None`
+    /// if it is due anyway.
+    pub(super) fn to_arm(&self, direction: Direction) -> Option<(bool, bool)> {
+        let armed = |of| self.facts(of).armed;
+        let (read, write) = (armed(Direction::Read), armed(Direction::Write));
+        let wanted = (
+            read || direction == Direction::Read,
+            write || direction == Direction::Write,
+        );
+        (wanted != (read, write)).then_some(wanted)
+    }
+
+    pub(super) fn set_armed(&self, direction: Direction) {
+        self.change(direction, |facts| facts.armed = true);
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.facts.get(), f)
+    }
 }
 
 /// The registered sources. No waker is cloned, woken or dropped while the slab is borrowed, since any
@@ -101,7 +206,7 @@ pub(super) struct Sources {
 
 #[derive(Debug)]
 struct Inner {
-    slots: Slab<Slot>,
+    slots: Slab<Rc<Source>>,
     /// One counter for all places: a number comes back only after 2³² registrations, wherever.
     next_generation: u32,
 }
@@ -117,7 +222,7 @@ impl Sources {
         }
     }
 
-    pub(super) fn insert(&self) -> io::Result<Key> {
+    pub(super) fn insert(&self) -> io::Result<Rc<Source>> {
         let mut inner = self.inner.borrow_mut();
         // The greatest index stays free: with the greatest generation it would be the key by which
         // the backends know their own notifier.
@@ -127,127 +232,75 @@ impl Sources {
             .ok_or(io::ErrorKind::OutOfMemory)?;
         let generation = inner.next_generation & self.kind.generations;
         inner.next_generation = inner.next_generation.wrapping_add(1);
-        let side = || Side {
-            waker: None,
-            facts: Facts {
-                ready: true,
-                closed: false,
-                armed: self.kind.edge,
-                claimed: false,
-            },
-        };
-        inner.slots.insert(Slot {
-            generation,
-            sides: [side(), side()],
-        });
-        Ok(Key { index, generation })
+        let source = Rc::new(Source::new(Key { index, generation }, self.kind));
+        inner.slots.insert(Rc::clone(&source));
+        Ok(source)
     }
 
-    pub(super) fn remove(&self, key: Key) {
+    pub(super) fn remove(&self, source: &Source) {
         // Bound first, so that leftover wakers are dropped after the borrow.
-        let slot = self.inner.borrow_mut().slots.remove(key.index as usize);
-        debug_assert_eq!(slot.generation, key.generation);
-    }
-
-    pub(super) fn facts(&self, key: Key, direction: Direction) -> Facts {
-        self.with(key, direction, |side| side.facts)
+        let removed = self
+            .inner
+            .borrow_mut()
+            .slots
+            .remove(source.key.index as usize);
+        debug_assert!(std::ptr::eq(&*removed, source));
+        // What was leaked while it waited goes now.
+        for side in &removed.sides {
+            drop(side.waker.take());
+        }
     }
 
     /// The operation itself found nothing to do.
-    pub(super) fn would_block(&self, key: Key, direction: Direction) {
-        self.with(key, direction, |side| {
-            side.facts.ready = false;
+    #[inline]
+    pub(super) fn would_block(&self, source: &Source, direction: Direction) {
+        source.change(direction, |facts| {
+            facts.ready = false;
             // An end that was reported would have been an answer. A report of it was stale: a socket
             // counts as hung up before it is connected.
-            side.facts.closed = false;
+            facts.closed = false;
             // The operation has just found out the state, so whatever comes is a change.
-            side.facts.armed |= self.kind.edge;
+            facts.armed |= self.kind.edge;
         });
     }
 
     /// The operation did less than it might have, so the next would find nothing to do.
-    pub(super) fn drained(&self, key: Key, direction: Direction) {
-        self.with(key, direction, |side| {
+    #[inline]
+    pub(super) fn drained(&self, source: &Source, direction: Direction) {
+        source.change(direction, |facts| {
             // The end of a stream is reported once, and it may be there already, behind the data.
-            if !side.facts.closed {
-                side.facts.ready = false;
-                side.facts.armed |= self.kind.edge;
+            if !facts.closed {
+                facts.ready = false;
+                facts.armed |= self.kind.edge;
             }
         });
     }
 
-    /// What is known does not count any more; the system is to be asked.
-    pub(super) fn forget(&self, key: Key, direction: Direction) {
-        self.with(key, direction, |side| {
-            side.facts.ready = false;
-            side.facts.closed = false;
-        });
-    }
-
-    /// Leaves `waker` to be woken by the next report and, with `claim`, claims the direction.
-    pub(super) fn park(&self, key: Key, direction: Direction, waker: &Waker, claim: bool) {
-        let (known, taken_over) = self.with(key, direction, |side| {
-            let taken_over = claim && !side.facts.claimed;
-            side.facts.claimed |= claim;
-            let known = side.waker.as_ref().is_some_and(|old| old.will_wake(waker));
-            (known, taken_over)
-        });
-        if known {
-            return;
-        }
-        let new = waker.clone();
-        match self.with(key, direction, |side| side.waker.replace(new)) {
-            // A task that polls without claiming left it. Woken, it finds the direction busy instead
-            // of waiting for ever.
-            Some(old) if taken_over => old.wake(),
-            old => drop(old),
-        }
-    }
-
-    /// Undoes `park`.
-    pub(super) fn release(&self, key: Key, direction: Direction) {
-        let old = self.with(key, direction, |side| {
-            side.facts.claimed = false;
-            side.waker.take()
-        });
-        drop(old);
-    }
-
-    /// The directions to ask the system about so that a report on `direction` becomes due, or `None`
-    /// if it is due anyway.
-    pub(super) fn to_arm(&self, key: Key, direction: Direction) -> Option<(bool, bool)> {
-        let inner = self.inner.borrow();
-        let [read, write] = &inner.slots[key.index as usize].sides;
-        let wanted = (
-            read.facts.armed || direction == Direction::Read,
-            write.facts.armed || direction == Direction::Write,
-        );
-        (wanted != (read.facts.armed, write.facts.armed)).then_some(wanted)
-    }
-
-    pub(super) fn set_armed(&self, key: Key, direction: Direction) {
-        self.with(key, direction, |side| side.facts.armed = true);
-    }
-
     /// Stores what was reported and moves the wakers concerned to `wakers`.
     pub(super) fn report(&self, reports: impl Iterator<Item = Report>, wakers: &mut Vec<Waker>) {
-        let mut inner = self.inner.borrow_mut();
+        let inner = self.inner.borrow();
         for report in reports {
-            let Some(slot) = inner
+            let Some(source) = inner
                 .slots
-                .get_mut(report.key.index as usize)
-                .filter(|slot| slot.generation == report.key.generation)
+                .get(report.key.index as usize)
+                .filter(|source| source.key.generation == report.key.generation)
             else {
                 continue;
             };
-            for (side, signal) in slot.sides.iter_mut().zip([report.read, report.write]) {
+            for (side, signal) in source.sides.iter().zip([report.read, report.write]) {
                 // A report that disarms both directions wakes both tasks: the one that is not ready
                 // arms its direction again, with the source at hand that this file does not have.
                 if signal.ready || !self.kind.edge {
-                    side.facts.armed = false;
-                    side.facts.ready |= signal.ready;
-                    side.facts.closed |= signal.closed;
-                    wakers.extend(side.waker.take());
+                    let facts = side.facts.get();
+                    side.facts.set(Facts {
+                        armed: false,
+                        ready: facts.ready || signal.ready,
+                        closed: facts.closed || signal.closed,
+                        ..facts
+                    });
+                    if let Some(waker) = side.waker.take() {
+                        wakers.push(waker);
+                    }
                 }
             }
         }
@@ -256,13 +309,8 @@ impl Sources {
     pub(super) fn statistics(&self, backend: &'static str) -> IoStatistics {
         let inner = self.inner.borrow();
         let waiting = |direction: Direction| {
-            let sides = inner
-                .slots
-                .iter()
-                .map(|(_, slot)| &slot.sides[direction as usize]);
-            sides
-                .filter(|side| side.facts.claimed || side.waker.is_some())
-                .count()
+            let sides = inner.slots.iter().map(|(_, source)| source.side(direction));
+            sides.filter(|side| side.is_waited_for()).count()
         };
         IoStatistics {
             sources: inner.slots.len(),
@@ -271,11 +319,13 @@ impl Sources {
             backend,
         }
     }
+}
 
-    fn with<R>(&self, key: Key, direction: Direction, f: impl FnOnce(&mut Side) -> R) -> R {
-        let mut inner = self.inner.borrow_mut();
-        let slot = &mut inner.slots[key.index as usize];
-        debug_assert_eq!(slot.generation, key.generation);
-        f(&mut slot.sides[direction as usize])
+impl Side {
+    fn is_waited_for(&self) -> bool {
+        let waker = self.waker.take();
+        let is_there = waker.is_some();
+        self.waker.set(waker);
+        is_there || self.facts.get().claimed
     }
 }

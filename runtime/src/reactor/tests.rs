@@ -77,25 +77,25 @@ fn data_wakes_the_reader() {
     let (mut ours, mut peer) = pair();
     let key = reactor.register(&ours).unwrap();
     let (count, waker) = Count::new();
-    reactor.would_block(key, Direction::Read);
+    reactor.would_block(&key, Direction::Read);
     reactor
-        .park(key, Direction::Read, &ours, &waker, true)
+        .park(&key, Direction::Read, &ours, &waker, true)
         .unwrap();
     assert_eq!(wait(&reactor, Some(Duration::ZERO)), 0);
-    assert!(!reactor.facts(key, Direction::Read).ready);
+    assert!(!key.facts(Direction::Read).ready);
 
     peer.write_all(b"x").unwrap();
     wait_for(&reactor, &count);
-    assert!(reactor.facts(key, Direction::Read).ready);
+    assert!(key.facts(Direction::Read).ready);
 
     // And it is reported once.
     ours.read_exact(&mut [0]).unwrap();
-    reactor.would_block(key, Direction::Read);
+    reactor.would_block(&key, Direction::Read);
     reactor
-        .park(key, Direction::Read, &ours, &waker, true)
+        .park(&key, Direction::Read, &ours, &waker, true)
         .unwrap();
     assert_eq!(wait(&reactor, Some(Duration::ZERO)), 0);
-    reactor.deregister(key, &ours).unwrap();
+    reactor.deregister(&key, &ours).unwrap();
 }
 
 #[test]
@@ -119,28 +119,28 @@ fn room_wakes_the_writer_and_not_the_reader_for_good() {
         (Direction::Read, &read_waker),
         (Direction::Write, &write_waker),
     ] {
-        reactor.would_block(key, direction);
-        reactor.park(key, direction, &ours, waker, true).unwrap();
+        reactor.would_block(&key, direction);
+        reactor.park(&key, direction, &ours, waker, true).unwrap();
     }
 
     peer.read_exact(&mut vec![0; sent]).unwrap();
     wait_for(&reactor, &writer);
-    assert!(reactor.facts(key, Direction::Write).ready);
-    assert!(!reactor.facts(key, Direction::Read).ready);
+    assert!(key.facts(Direction::Write).ready);
+    assert!(!key.facts(Direction::Read).ready);
 
     // Whatever the reader was told, parked again it hears of data.
     reactor
-        .park(key, Direction::Read, &ours, &read_waker, true)
+        .park(&key, Direction::Read, &ours, &read_waker, true)
         .unwrap();
     peer.write_all(b"x").unwrap();
     wait_for(&reactor, &reader);
-    while !reactor.facts(key, Direction::Read).ready {
+    while !key.facts(Direction::Read).ready {
         reactor
-            .park(key, Direction::Read, &ours, &read_waker, true)
+            .park(&key, Direction::Read, &ours, &read_waker, true)
             .unwrap();
         wait(&reactor, None);
     }
-    reactor.deregister(key, &ours).unwrap();
+    reactor.deregister(&key, &ours).unwrap();
 }
 
 #[test]
@@ -150,12 +150,12 @@ fn what_came_before_the_registration_is_reported() {
     peer.write_all(b"x").unwrap();
     let key = reactor.register(&ours).unwrap();
     let (count, waker) = Count::new();
-    reactor.forget(key, Direction::Read);
+    key.forget(Direction::Read);
     reactor
-        .park(key, Direction::Read, &ours, &waker, true)
+        .park(&key, Direction::Read, &ours, &waker, true)
         .unwrap();
     wait_for(&reactor, &count);
-    reactor.deregister(key, &ours).unwrap();
+    reactor.deregister(&key, &ours).unwrap();
 }
 
 #[test]
@@ -166,14 +166,14 @@ fn who_asks_anew_is_told_what_was_reported_before() {
     peer.write_all(b"x").unwrap();
     for _ in 0..3 {
         let (count, waker) = Count::new();
-        reactor.forget(key, Direction::Read);
+        key.forget(Direction::Read);
         reactor
-            .park(key, Direction::Read, &ours, &waker, true)
+            .park(&key, Direction::Read, &ours, &waker, true)
             .unwrap();
         wait_for(&reactor, &count);
-        reactor.release(key, Direction::Read);
+        key.release(Direction::Read);
     }
-    reactor.deregister(key, &ours).unwrap();
+    reactor.deregister(&key, &ours).unwrap();
 }
 
 #[test]
@@ -184,32 +184,32 @@ fn a_report_of_a_former_owner_does_not_touch_the_next() {
     let (count, waker) = Count::new();
     let old_key = reactor.register(&old).unwrap();
     wait(&reactor, Some(Duration::ZERO));
-    reactor.would_block(old_key, Direction::Read);
+    reactor.would_block(&old_key, Direction::Read);
     reactor
-        .park(old_key, Direction::Read, &old, &waker, true)
+        .park(&old_key, Direction::Read, &old, &waker, true)
         .unwrap();
     // The place is given up, but the system has not been told: what a descriptor leaves behind that
     // was duplicated and closed.
-    reactor.sources.remove(old_key);
+    reactor.sources.remove(&old_key);
 
     let new_key = reactor.register(&new).unwrap();
     assert_eq!(
-        new_key.to_u64() as u32,
-        old_key.to_u64() as u32,
+        new_key.key().to_u64() as u32,
+        old_key.key().to_u64() as u32,
         "the same place"
     );
-    reactor.would_block(new_key, Direction::Read);
+    reactor.would_block(&new_key, Direction::Read);
     reactor
-        .park(new_key, Direction::Read, &new, &waker, true)
+        .park(&new_key, Direction::Read, &new, &waker, true)
         .unwrap();
     old_peer.write_all(b"x").unwrap();
     // It returns for the old source's report, or there would be nothing to ignore.
     wait(&reactor, Some(Duration::from_secs(1)));
     assert_eq!(count.get(), 0);
-    assert!(!reactor.facts(new_key, Direction::Read).ready);
+    assert!(!new_key.facts(Direction::Read).ready);
 
     reactor.backend.delete(&old).unwrap();
-    reactor.deregister(new_key, &new).unwrap();
+    reactor.deregister(&new_key, &new).unwrap();
 }
 
 const EDGE: Kind = Kind {
@@ -240,35 +240,35 @@ fn report_read(sources: &Sources, key: Key, read: Signal) {
 fn a_closed_direction_stays_ready_after_a_short_read_until_it_would_block() {
     let sources = Sources::new(EDGE);
     let key = sources.insert().unwrap();
-    report_read(&sources, key, CLOSED);
-    sources.drained(key, Direction::Read);
-    assert!(sources.facts(key, Direction::Read).ready);
-    sources.drained(key, Direction::Write);
-    assert!(!sources.facts(key, Direction::Write).ready);
-    sources.would_block(key, Direction::Read);
-    assert!(!sources.facts(key, Direction::Read).ready);
+    report_read(&sources, key.key(), CLOSED);
+    sources.drained(&key, Direction::Read);
+    assert!(key.facts(Direction::Read).ready);
+    sources.drained(&key, Direction::Write);
+    assert!(!key.facts(Direction::Write).ready);
+    sources.would_block(&key, Direction::Read);
+    assert!(!key.facts(Direction::Read).ready);
     // The end was none, so a short read counts again.
-    report_read(&sources, key, READY);
-    sources.drained(key, Direction::Read);
-    assert!(!sources.facts(key, Direction::Read).ready);
+    report_read(&sources, key.key(), READY);
+    sources.drained(&key, Direction::Read);
+    assert!(!key.facts(Direction::Read).ready);
 }
 
 #[test]
 fn with_edges_no_operation_has_to_ask_the_system() {
     let sources = Sources::new(EDGE);
     let key = sources.insert().unwrap();
-    let due = |sources: &Sources| sources.to_arm(key, Direction::Read).is_none();
-    assert!(due(&sources), "the registration reports");
-    report_read(&sources, key, READY);
-    sources.would_block(key, Direction::Read);
-    assert!(due(&sources));
-    report_read(&sources, key, READY);
-    sources.drained(key, Direction::Read);
-    assert!(due(&sources));
+    let due = || key.to_arm(Direction::Read).is_none();
+    assert!(due(), "the registration reports");
+    report_read(&sources, key.key(), READY);
+    sources.would_block(&key, Direction::Read);
+    assert!(due());
+    report_read(&sources, key.key(), READY);
+    sources.drained(&key, Direction::Read);
+    assert!(due());
     // Only who does not try, but wants to be told what was told before.
-    report_read(&sources, key, READY);
-    sources.forget(key, Direction::Read);
-    assert_eq!(sources.to_arm(key, Direction::Read), Some((true, true)));
+    report_read(&sources, key.key(), READY);
+    key.forget(Direction::Read);
+    assert_eq!(key.to_arm(Direction::Read), Some((true, true)));
 }
 
 #[test]
@@ -278,14 +278,14 @@ fn without_edges_the_system_is_asked_while_somebody_waits() {
         generations: u32::MAX,
     });
     let key = sources.insert().unwrap();
-    assert_eq!(sources.to_arm(key, Direction::Read), Some((true, false)));
-    sources.set_armed(key, Direction::Read);
-    assert_eq!(sources.to_arm(key, Direction::Read), None);
-    assert_eq!(sources.to_arm(key, Direction::Write), Some((true, true)));
-    sources.set_armed(key, Direction::Write);
+    assert_eq!(key.to_arm(Direction::Read), Some((true, false)));
+    key.set_armed(Direction::Read);
+    assert_eq!(key.to_arm(Direction::Read), None);
+    assert_eq!(key.to_arm(Direction::Write), Some((true, true)));
+    key.set_armed(Direction::Write);
     // A report on one direction disarms both.
-    report_read(&sources, key, READY);
-    assert_eq!(sources.to_arm(key, Direction::Write), Some((false, true)));
+    report_read(&sources, key.key(), READY);
+    assert_eq!(key.to_arm(Direction::Write), Some((false, true)));
 }
 
 #[test]
@@ -296,16 +296,16 @@ fn one_waker_is_kept_however_often_a_task_parks() {
     let (count, waker) = Count::new();
     for _ in 0..3 {
         reactor
-            .park(key, Direction::Read, &ours, &waker, true)
+            .park(&key, Direction::Read, &ours, &waker, true)
             .unwrap();
         assert_eq!(Arc::strong_count(&count), 3);
     }
-    reactor.release(key, Direction::Read);
+    key.release(Direction::Read);
     assert_eq!(Arc::strong_count(&count), 2);
     reactor
-        .park(key, Direction::Read, &ours, &waker, true)
+        .park(&key, Direction::Read, &ours, &waker, true)
         .unwrap();
-    reactor.deregister(key, &ours).unwrap();
+    reactor.deregister(&key, &ours).unwrap();
     assert_eq!(
         Arc::strong_count(&count),
         2,
@@ -380,13 +380,13 @@ fn statistics_count_sources_and_who_waits() {
     let key = reactor.register(&ours).unwrap();
     let (_count, waker) = Count::new();
     reactor
-        .park(key, Direction::Read, &ours, &waker, true)
+        .park(&key, Direction::Read, &ours, &waker, true)
         .unwrap();
     let statistics = reactor.statistics();
     assert_eq!(statistics.sources, 1);
     assert_eq!(statistics.tasks_waiting_read, 1);
     assert_eq!(statistics.tasks_waiting_write, 0);
-    reactor.deregister(key, &ours).unwrap();
+    reactor.deregister(&key, &ours).unwrap();
     assert_eq!(reactor.statistics().sources, 0);
     assert_eq!(reactor.statistics().tasks_waiting_read, 0);
 }

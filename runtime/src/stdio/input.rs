@@ -15,8 +15,13 @@ use crate::checkpoint::poll_proceed;
 #[cfg(unix)]
 use crate::io::Io;
 use crate::line_buffer::{LENGTH_MAX, LineBuffer, LineTooLong};
+#[cfg(unix)]
 use crate::saying::saying;
 use crate::threads::detach;
+use crate::waits::waits_for_outside;
+
+/// What a reader waits for.
+const WORDS: &str = "a line of the standard input";
 
 /// How much is read at once.
 const BUFFER: usize = 16 << 10;
@@ -140,6 +145,8 @@ impl Input {
                     return Poll::Ready(Err(error.into()));
                 }
             }
+            // A thread wakes it, which the run does not wait for.
+            waits_for_outside(|| String::from(WORDS));
             Poll::Pending
         })
         .await
@@ -249,7 +256,6 @@ impl Stdin {
 
     /// Waits until there is more in the buffer, or the input has ended: 0.
     async fn fill(&self) -> io::Result<usize> {
-        let words = || String::from("a line of the standard input");
         #[cfg(unix)]
         if let Some(io) = self.watched()? {
             let read = io.read_with(|fd| {
@@ -259,9 +265,9 @@ impl Stdin {
                 self.input.with(|state| state.buffer.push(bytes));
                 Ok(count)
             });
-            return saying(words, read).await;
+            return saying(|| String::from(WORDS), read).await;
         }
-        saying(words, self.input.fill_by_thread()).await
+        self.input.fill_by_thread().await
     }
 
     #[cfg(unix)]

@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use crate::checkpoint::poll_proceed;
 use crate::threads::detach;
-use crate::waits::waits_for;
+use crate::waits::waits_for_outside;
 
 /// An output of the process, and who waits for it, in whatever run.
 pub(super) struct Line {
@@ -204,7 +204,7 @@ impl Future for Writing<'_> {
             }
             Step::Wait => {}
         }
-        waits_for(|| format!("room in {}", line.name));
+        waits_for_outside(|| format!("room in {}", line.name));
         Poll::Pending
     }
 }

@@ -85,8 +85,8 @@ fn an_idle_thread_ends_when_its_patience_does() {
 #[test]
 fn a_thread_without_work_stays_as_long_as_it_has_patience() {
     let cache = cache(Duration::MAX);
-    let (first, exited) = start(&cache);
-    let (second, _) = start(&cache);
+    let (first, _) = start(&cache);
+    let (second, exited) = start(&cache);
     assert_eq!(first, second);
     assert_eq!(exited.try_recv(), Err(mpsc::TryRecvError::Empty));
     assert_eq!(cache.statistics().idle, 1);

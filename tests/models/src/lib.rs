@@ -27,7 +27,9 @@ shipped! {
     cancelled = "../../../runtime/src/cancelled.rs";
     canceller = "../../../runtime/src/canceller.rs";
     handshake = "../../../runtime/src/handshake.rs";
+    idle = "../../../runtime/src/threads/idle.rs";
     inbox = "../../../runtime/src/inbox.rs";
+    link = "../../../runtime/src/threads/link.rs";
     main_waker = "../../../runtime/src/main_waker.rs";
     remote = "../../../runtime/src/remote.rs";
     task = "../../../runtime/src/task.rs";

@@ -14,6 +14,7 @@ fn main() -> Result<(), peers::Error> {
     match batches.shape {
         Shape::Plain => block_on(batches.run(plain)),
         Shape::Borrowing => block_on(batches.run(borrowing)),
+        _ => Err("this is not about spawning".into()),
     }
 }
 

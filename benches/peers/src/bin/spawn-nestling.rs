@@ -13,6 +13,7 @@ fn main() -> Result<(), peers::Error> {
         match batches.shape {
             Shape::Plain => batches.run(plain).await,
             Shape::Borrowing => batches.run(borrowing).await,
+            _ => Err("this is not about spawning".into()),
         }
     })
 }

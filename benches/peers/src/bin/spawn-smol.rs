@@ -21,6 +21,7 @@ fn main() -> Result<(), peers::Error> {
                     .await
             }
             Shape::Borrowing => batches.run(borrowing).await,
+            _ => Err("this is not about spawning".into()),
         }
     };
     smol::block_on(executor.run(main))

@@ -1,7 +1,7 @@
 //! Nestling: `to_thread::run_sync`, in a child of a nursery.
 
-use nestling::to_thread::{self, SpawnError};
 use nestling::open_nursery;
+use nestling::to_thread::{self, SpawnError};
 use peers::Batches;
 
 fn main() -> Result<(), peers::Error> {

@@ -2,7 +2,9 @@
 
 mod canceller;
 mod handshake;
+mod idle;
 mod inbox;
+mod link;
 mod main_waker;
 mod remote;
 mod task;
@@ -10,6 +12,7 @@ mod wake;
 
 pub(crate) use canceller::Request;
 pub(crate) use handshake::Bell;
+pub(crate) use idle::Seats;
 pub(crate) use inbox::Door;
 pub(crate) use main_waker::MainBell;
 pub(crate) use remote::Shelf;

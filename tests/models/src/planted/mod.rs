@@ -2,6 +2,7 @@
 
 pub(crate) mod canceller;
 pub(crate) mod handshake;
+pub(crate) mod idle;
 pub(crate) mod inbox;
 pub(crate) mod main_waker;
 pub(crate) mod remote;

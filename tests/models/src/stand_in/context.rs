@@ -11,3 +11,6 @@ loom::thread_local! {
 pub(crate) fn thread_id() -> u64 {
     ID.with(|id| *id)
 }
+
+/// No run is seeded here.
+pub(crate) fn shuffle<T>(_items: &mut std::collections::VecDeque<T>, _count: usize) {}

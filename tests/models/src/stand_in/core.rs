@@ -8,6 +8,7 @@ use crate::inbox::Inbox;
 
 pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) outside: Arc<()>,
 }
 
 loom::thread_local! {
@@ -17,6 +18,7 @@ loom::thread_local! {
 pub(crate) fn install(inbox: &Arc<Inbox>) {
     let core = Rc::new(Core {
         inbox: Arc::clone(inbox),
+        outside: Arc::default(),
     });
     CURRENT.with(|current| *current.borrow_mut() = Some(core));
 }
@@ -26,6 +28,10 @@ pub(crate) fn current() -> Rc<Core> {
     current.expect("no run was installed on this thread")
 }
 
-pub(crate) fn current_is(is_it: impl FnOnce(&Rc<Core>) -> bool) -> bool {
-    CURRENT.with(|current| current.borrow().as_ref().is_some_and(is_it))
+pub(crate) fn is_inbox_of_current(inbox: &Arc<Inbox>) -> bool {
+    CURRENT.with(|current| {
+        let current = current.borrow();
+        let current = current.as_ref();
+        current.is_some_and(|core| Arc::ptr_eq(&core.inbox, inbox))
+    })
 }

@@ -1,0 +1,59 @@
+//! How a channel's state is reached: borrowed on one thread, locked between threads.
+
+use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
+
+use super::state::State;
+use super::wakes::Wakes;
+use crate::waits::{waits_for, waits_for_outside};
+
+/// A place that a channel's state lies in. What is done with it runs no foreign code.
+pub(super) trait Access {
+    type Item;
+
+    fn with<R>(&self, f: impl FnOnce(&mut State<Self::Item>) -> R) -> R;
+
+    /// Says what a task waits for, as the channel's other end is in the same run or anywhere.
+    fn say(&self, what: impl FnOnce() -> String);
+
+    /// Does something with the state, then wakes whom that concerns.
+    fn change<R>(&self, f: impl FnOnce(&mut State<Self::Item>, &mut Wakes) -> R) -> R {
+        let mut wakes = Wakes::new();
+        let result = self.with(|state| f(state, &mut wakes));
+        wakes.wake();
+        result
+    }
+
+    /// As `change`, for destructors.
+    fn change_in_drop<R>(&self, f: impl FnOnce(&mut State<Self::Item>, &mut Wakes) -> R) -> R {
+        let mut wakes = Wakes::new();
+        let result = self.with(|state| f(state, &mut wakes));
+        wakes.wake_in_drop();
+        result
+    }
+}
+
+impl<T> Access for RefCell<State<T>> {
+    type Item = T;
+
+    fn with<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
+        f(&mut self.borrow_mut())
+    }
+
+    fn say(&self, what: impl FnOnce() -> String) {
+        waits_for(what);
+    }
+}
+
+impl<T> Access for Mutex<State<T>> {
+    type Item = T;
+
+    fn with<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
+        // Nothing panics while the lock is held.
+        f(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn say(&self, what: impl FnOnce() -> String) {
+        waits_for_outside(what);
+    }
+}
