@@ -18,7 +18,7 @@ use nestling::{
     sleep, to_thread,
 };
 
-use support::{Boom, boom, join_all, poll_once, run, run_with, until, yield_n};
+use support::{Boom, LeakCheck, boom, join_all, poll_once, run, run_with, until, yield_n};
 
 const SIGKILL: i32 = 9;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -477,6 +477,7 @@ fn a_dropped_child_is_killed_and_reaped() {
 
 #[test]
 fn a_child_that_outlives_its_run_is_killed_with_its_owner() {
+    let _leaks = LeakCheck::begin();
     let kept = nestling::run(sleeping());
     let error = nestling::run(async { kept.wait().await }).unwrap_err();
     assert!(

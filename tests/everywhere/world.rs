@@ -9,7 +9,7 @@ use nestling::process::{Command, Stdio, run_process};
 use nestling::to_thread;
 
 use crate::probe::{Time, everywhere_in};
-use crate::support::until;
+use crate::support::{LeakCheck, until};
 
 #[test]
 fn files() {
@@ -47,6 +47,7 @@ fn directories() {
 /// Nothing of these programs is left among the temporary files: what an abandoned thread makes, it removes.
 #[test]
 fn nothing_temporary_is_left() {
+    let _leaks = LeakCheck::begin();
     let folder = std::env::temp_dir().join(format!("nestling-test-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     everywhere_in(Time::Real, async |probe| {
