@@ -35,6 +35,9 @@
 //! * [`to_thread`] calls what blocks in threads, [`from_thread`] leads back; [`guide::threads`] explains both.
 //! * [`channel`](mod@channel) and [`sync`] are for tasks that wait for each other: channels of all kinds,
 //!   locks, semaphores, events and their like; [`guide::talking`] tells which to use when.
+//! * [`fs`] has files and directories.
+//! * [`process`] runs other programs.
+//! * [`stdio`] has this program's own input and output.
 //! * [`net`] has TCP streams, listeners and servers.
 //! * [`testing`] has what tests need; [`guide::testing`] explains it.
 //! * [`RunHandle`] leads into a run from other threads.
@@ -57,13 +60,13 @@ pub use nestling_nursery::{
 };
 #[cfg(unix)]
 pub use nestling_runtime::signal;
-pub use nestling_runtime::to_thread;
 pub use nestling_runtime::{
     Builder, CancelKind, Cancelled, Checkpoint, Clock, Interval, RunError, RunFinished, RunHandle,
     Sleep, SleepForever, Statistics, SystemClock, TaskId, TaskTree, channel, checkpoint,
-    current_time, interval, io, is_cancelled, poll_proceed, run, sleep, sleep_forever, sleep_until,
-    statistics, sync, task_tree, waits_for, waits_for_outside,
+    current_time, interval, io, is_cancelled, own_waker, poll_proceed, run, sleep, sleep_forever,
+    sleep_until, statistics, sync, task_tree, waits_for,
 };
+pub use nestling_runtime::{fs, stdio, to_thread};
 
 /// The way back from threads into a run: [`run`](from_thread::run) and
 /// [`run_sync`](from_thread::run_sync) have the task that waits for a
@@ -72,6 +75,14 @@ pub use nestling_runtime::{
 pub mod from_thread {
     pub use nestling_nursery::{Portal, portal};
     pub use nestling_runtime::from_thread::*;
+}
+
+/// Other programs: [`run_process`](process::run_process) runs one to its end, and a
+/// [`Command`](process::Command) starts a [`Child`](process::Child) to talk with.
+#[cfg(unix)]
+pub mod process {
+    pub use nestling_nursery::{ProcessError, RunProcess, StatusError, run_process};
+    pub use nestling_runtime::process::*;
 }
 
 /// Tests that can be trusted: virtual time, seeds, a verdict on deadlocks, waiting for quiet, streams

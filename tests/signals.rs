@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::env;
+use std::future::poll_fn;
 use std::io;
 use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use std::os::unix::process::ExitStatusExt;
 
+use futures_core::Stream;
 use nestling::signal::{
     SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SignalError, Signals, ctrl_c, name, signals,
 };
@@ -97,6 +99,51 @@ fn ten_thousand_that_nobody_looks_at_neither_block_nor_get_lost() -> io::Result<
         let mut received = drain(&mut signals).await;
         received.sort_unstable();
         assert_eq!(received, [SIGUSR1, SIGUSR2]);
+        Ok(())
+    })
+}
+
+#[test]
+fn they_are_a_stream_as_well() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = std::pin::pin!(signals(&[SIGUSR1, SIGUSR2])?);
+        let mut next = async || poll_fn(|cx| signals.as_mut().poll_next(cx)).await.unwrap();
+        raise(SIGUSR2)?;
+        assert_eq!(next().await?, SIGUSR2);
+        assert!(
+            move_on_after(Duration::from_millis(5), next())
+                .await
+                .is_none()
+        );
+        raise(SIGUSR1)?;
+        raise(SIGUSR2)?;
+        assert_eq!(next().await?, SIGUSR1);
+        // In a cancelled context it takes nothing.
+        let cut = open_nursery(async |nursery| {
+            nursery.cancel();
+            next().await
+        })
+        .await;
+        assert!(cut.is_err_and(|error| error.is_cancelled()));
+        assert_eq!(next().await?, SIGUSR2);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_frequent_kind_does_not_starve_another() -> io::Result<()> {
+    let _alone = alone();
+    run(async {
+        let mut signals = signals(&[SIGUSR1, SIGUSR2])?;
+        raise(SIGUSR2)?;
+        let mut received = vec![];
+        for _ in 0..3 {
+            // There is always a new one of this kind.
+            raise(SIGUSR1)?;
+            received.push(signals.recv().await?);
+        }
+        assert_eq!(received, [SIGUSR1, SIGUSR2, SIGUSR1]);
         Ok(())
     })
 }
@@ -213,8 +260,11 @@ fn kinds_have_names() {
 
 /// Runs `role` (see `in_a_process_of_its_own`) and returns how the process ended.
 fn end_of(role: &str) -> ExitStatus {
-    let program = env::current_exe().unwrap();
-    let output = Command::new(program)
+    end_of_command(Command::new(env::current_exe().unwrap()), role)
+}
+
+fn end_of_command(mut program: Command, role: &str) -> ExitStatus {
+    let output = program
         .args([
             "--exact",
             "in_a_process_of_its_own",
@@ -243,6 +293,27 @@ fn with_no_receiver_left_the_default_is_back() {
     assert_eq!(end_of("dropped").signal(), Some(SIGTERM));
     assert_eq!(end_of("dropped twice").signal(), Some(SIGTERM));
     assert_eq!(end_of("refused").signal(), Some(SIGTERM));
+}
+
+#[test]
+fn it_is_back_however_the_receiver_ended() {
+    assert_eq!(end_of("panicked").signal(), Some(SIGTERM));
+    assert_eq!(end_of("cancelled").signal(), Some(SIGTERM));
+}
+
+#[test]
+fn what_was_ignored_before_is_ignored_again() {
+    // A shell passes on what it ignores.
+    let ignoring = |role: &str| {
+        let mut command = Command::new("sh");
+        let script = "trap '' TERM; exec \"$0\" \"$@\"";
+        command
+            .args(["-c", script])
+            .arg(env::current_exe().unwrap());
+        end_of_command(command, role)
+    };
+    assert_eq!(ignoring("ignored").code(), Some(0));
+    assert_eq!(ignoring("ignored and pending").code(), Some(0));
 }
 
 #[test]
@@ -298,6 +369,44 @@ fn in_a_process_of_its_own() {
                 assert!(signals(&[SIGTERM, 9]).is_err());
                 raise(SIGTERM)?;
                 sleep_forever().await;
+            }
+            "panicked" => {
+                let unwound = std::panic::AssertUnwindSafe(|| {
+                    let _signals = signals(&[SIGTERM]);
+                    // Unlike `panic!`, it prints nothing.
+                    std::panic::resume_unwind(Box::new(()));
+                });
+                assert!(std::panic::catch_unwind(unwound).is_err());
+                raise(SIGTERM)?;
+                sleep_forever().await;
+            }
+            "cancelled" => {
+                open_nursery(async |nursery| {
+                    nursery.start_soon(async { signals(&[SIGTERM])?.recv().await.map(drop) });
+                    checkpoint().await;
+                    nursery.cancel();
+                })
+                .await
+                .map_err(io::Error::other)?;
+                raise(SIGTERM)?;
+                sleep_forever().await;
+            }
+            "ignored" => {
+                assert!(is_ignored(SIGTERM) || cfg!(not(target_os = "linux")));
+                let mut receiver = signals(&[SIGTERM])?;
+                raise(SIGTERM)?;
+                assert_eq!(receiver.recv().await?, SIGTERM);
+                drop(receiver);
+                if cfg!(target_os = "linux") {
+                    raise(SIGTERM)?;
+                }
+            }
+            "ignored and pending" => {
+                let receiver = signals(&[SIGTERM])?;
+                if cfg!(target_os = "linux") {
+                    raise(SIGTERM)?;
+                }
+                drop(receiver);
             }
             "one of two" => {
                 let mut left = signals(&[SIGTERM])?;

@@ -770,3 +770,104 @@ fn a_permit_that_an_abandoned_thread_holds_comes_back() {
         .unwrap();
     });
 }
+
+/// Ready once another thread has woken it.
+async fn woken_by_a_thread() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let done = Arc::new(AtomicBool::new(false));
+    let mut thread = None;
+    poll_fn(|cx| {
+        if done.load(Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        let (done, waker) = (Arc::clone(&done), cx.waker().clone());
+        thread.get_or_insert_with(|| {
+            std::thread::spawn(move || {
+                done.store(true, Ordering::SeqCst);
+                waker.wake();
+            })
+        });
+        Poll::Pending
+    })
+    .await;
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn what_lost_a_race_accounts_for_no_waker() {
+    for _ in 0..support::times(100, 3) {
+        virtually(async {
+            let event = nestling::sync::Event::new();
+            support::select(event.wait(), async {}).await;
+            woken_by_a_thread().await;
+        });
+    }
+}
+
+#[test]
+fn a_set_that_waits_for_something_foreign_too_is_no_deadlock() {
+    for _ in 0..support::times(100, 3) {
+        virtually(async {
+            let event = nestling::sync::Event::new();
+            let mut set = support::Unordered::new();
+            set.push(async {
+                event.wait().await;
+            });
+            set.push(woken_by_a_thread());
+            set.next().await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn the_simplest_deadlocks_of_each_kind_are_found() {
+    use nestling::channel::{broadcast, channel, oneshot, watch};
+    use nestling::sync::{Barrier, Event, Lock, Promise, Semaphore};
+    deadlock_of(async { Event::new().wait().await });
+    deadlock_of(async {
+        let lock = Lock::unowned(0);
+        let _held = lock.acquire().await;
+        drop(lock.acquire().await);
+    });
+    deadlock_of(async { drop(Semaphore::new(0).acquire().await) });
+    deadlock_of(async { Barrier::new(2).wait().await });
+    deadlock_of(async { *Promise::<u8>::new().wait().await });
+    deadlock_of(async {
+        let (_sender, receiver) = channel::<u8>(1);
+        receiver.recv().await
+    });
+    deadlock_of(async {
+        let (sender, _receiver) = channel(0);
+        sender.send(1).await
+    });
+    deadlock_of(async {
+        let (_sender, receiver) = oneshot::<u8>();
+        receiver.await
+    });
+    deadlock_of(async {
+        let (_sender, mut receiver) = broadcast::<u8>(1);
+        receiver.recv().await
+    });
+    deadlock_of(async {
+        let (_sender, mut receiver) = watch(1);
+        receiver.changed().await
+    });
+    deadlock_of(async {
+        let (one, _other) = nestling::testing::memory_stream_pair();
+        nestling::net::ByteStream::read(&one, &mut [0]).await
+    });
+    deadlock_of(async {
+        let order = Sequencer::new();
+        drop(order.at(1).await);
+    });
+    deadlock_of(async {
+        open_nursery(async |nursery| {
+            let started = nursery.start(async |_ready: nestling::Ready<()>| pending::<()>().await);
+            started.await.map(drop)
+        })
+        .await
+    });
+    deadlock_of(async { nestling::shutdown_requested().await });
+    deadlock_of(async { support::select(Event::new().wait(), sleep_forever()).await });
+}

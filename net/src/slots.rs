@@ -31,7 +31,7 @@ impl Slots {
             .iter()
             .any(|waker| waker.will_wake(cx.waker()));
         if !known {
-            let waker = cx.waker().clone();
+            let waker = nestling_runtime::own_waker(cx);
             self.waiting.borrow_mut().push(waker);
         }
         waits_for(|| "a connection to end, as there are as many as allowed".to_owned());

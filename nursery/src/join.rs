@@ -116,7 +116,7 @@ impl<V> Future for JoinHandle<'_, V> {
             .as_ref()
             .is_some_and(|old| old.will_wake(cx.waker()));
         if !known {
-            let waker = cx.waker().clone();
+            let waker = nestling_runtime::own_waker(cx);
             let old = self.slot.waiter.replace(Some(waker));
             drop(old);
         }

@@ -13,6 +13,8 @@ mod on_cancel;
 mod open;
 mod outcome;
 mod portal;
+#[cfg(unix)]
+mod process;
 mod scope;
 mod shield;
 mod shutdown;
@@ -32,6 +34,8 @@ pub use on_cancel::{OnCancel, on_cancel};
 pub use open::open_nursery;
 pub use outcome::{Outcome, ok};
 pub use portal::{Portal, portal};
+#[cfg(unix)]
+pub use process::{ProcessError, RunProcess, StatusError, run_process};
 pub use scope::{CancelScope, ScopeRun};
 pub use shield::{CatchCancel, Shield, catch_cancel, shield};
 pub use shutdown::{

@@ -13,7 +13,9 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use nestling_runtime::{CancelKind, Frame, FrameKind, Framed, Label, Step, describe, waits_for};
+use nestling_runtime::{
+    CancelKind, Frame, FrameKind, Framed, Label, Step, describe, own_waker, waits_for,
+};
 
 use crate::error::NurseryError;
 use crate::nursery::Nursery;
@@ -132,7 +134,7 @@ impl<'a, V> Driver<'a, V> {
         );
         let yielded = std::mem::replace(&mut self.yielded, true);
         let frame = state.scope.frame();
-        if state.queue.begin_poll(cx.waker()) {
+        if state.queue.begin_poll(&own_waker(cx)) {
             frame.set_waker(cx.waker().clone());
         }
         let entered = frame.enter_below_current();

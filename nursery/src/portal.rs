@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use nestling_runtime::from_thread::{Request, VisitError, ask, ask_sync};
-use nestling_runtime::{CancelKind, Cancelled, poll_proceed, waits_for_outside};
+use nestling_runtime::{CancelKind, Cancelled, poll_proceed, waits_for};
 
 use crate::error::NurseryError;
 use crate::open::open_nursery;
@@ -95,7 +95,7 @@ impl Shared {
         });
         drop(old);
         if next.is_pending() {
-            waits_for_outside(|| String::from("a request through a portal"));
+            waits_for(|| String::from("a request through a portal"));
         }
         next
     }

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use nestling_runtime::{
-    CancelKind, Cancelled, Frame, FrameKind, Label, Timer, after, current_time, poll_proceed,
-    waits_for,
+    CancelKind, Cancelled, Frame, FrameKind, Label, Timer, after, current_time, own_waker,
+    poll_proceed, waits_for,
 };
 
 use crate::scope::CancelScope;
@@ -316,7 +316,7 @@ impl Future for Shutdown {
                 cancelled: false,
             }));
         }
-        self.grace.wait(self.number, Some(cx.waker()));
+        self.grace.wait(self.number, Some(&own_waker(cx)));
         waits_for(|| "a scope to come to an end".to_owned());
         Poll::Pending
     }

@@ -178,7 +178,10 @@ impl<V> Caller<'_, V> {
         if let Some(cause) = self.frame.effective_cause() {
             self.starting.withdraw(cause);
         }
-        let old = self.starting.caller.replace(Some(cx.waker().clone()));
+        let old = self
+            .starting
+            .caller
+            .replace(Some(nestling_runtime::own_waker(cx)));
         drop(old);
         waits_for(|| format!("{:?} to be ready", self.label));
         Poll::Pending

@@ -30,8 +30,7 @@ impl Idlers {
         key
     }
 
-    pub(crate) fn set_waker(&self, key: IdlerKey, waker: &Waker) {
-        let waker = waker.clone();
+    pub(crate) fn set_waker(&self, key: IdlerKey, waker: Waker) {
         let mut waiting = self.waiting.borrow_mut();
         let old = match waiting.get_mut(&key) {
             Some(State::Waits(old)) => old.replace(waker),

@@ -16,23 +16,29 @@ mod frame;
 mod framed;
 mod frames;
 pub mod from_thread;
+pub mod fs;
 mod handle;
 mod handshake;
 mod idlers;
 mod inbox;
 pub mod io;
 mod label;
+mod line_buffer;
 mod main_waker;
 mod panics;
 mod prim;
+#[cfg(unix)]
+pub mod process;
 mod quiet;
 mod reactor;
 mod remote;
 mod rng;
 mod run;
+mod saying;
 #[cfg(unix)]
 pub mod signal;
 mod statistics;
+pub mod stdio;
 mod steps;
 pub mod sync;
 mod task;
@@ -44,6 +50,7 @@ mod timer;
 mod timers;
 pub mod to_thread;
 mod tree;
+mod turn;
 mod waits;
 
 pub use cancelled::{CancelKind, Cancelled};
@@ -66,4 +73,4 @@ pub use time::{
 };
 pub use timer::Timer;
 pub use tree::{TaskTree, task_tree};
-pub use waits::{waits_for, waits_for_outside};
+pub use waits::{own_waker, waits_for};

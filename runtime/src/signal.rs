@@ -14,10 +14,16 @@ mod handler;
 mod kinds;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
 
 use crate::io::Io;
+use crate::waits::waits_for;
 use kinds::Listening;
 
 pub use signal_hook::consts::signal::{
@@ -170,6 +176,11 @@ impl Signals {
     /// # Panics
     /// Polled outside a run.
     pub async fn recv(&mut self) -> io::Result<i32> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// One poll of [`recv`](Signals::recv).
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<i32>> {
         let Signals {
             listening,
             next,
@@ -178,23 +189,58 @@ impl Signals {
         let count = listening.len();
         // The handler counts and then rings. So a signal that was missed here is followed by a byte
         // that the `read` finds, or that comes later and wakes the task.
-        socket
-            .read_with(|mut socket| {
-                let mut rings = [0; 64];
-                loop {
-                    let turns = (*next..count).chain(0..*next);
-                    for turn in turns {
-                        if listening[turn].take() {
-                            *next = (turn + 1) % count;
-                            return Ok(listening[turn].kind());
-                        }
-                    }
-                    if socket.read(&mut rings)? == 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
+        let poll = socket.poll_read_with(cx, |mut socket| {
+            let mut rings = [0; 64];
+            loop {
+                let turns = (*next..count).chain(0..*next);
+                for turn in turns {
+                    if listening[turn].take() {
+                        *next = (turn + 1) % count;
+                        return Ok(listening[turn].kind());
                     }
                 }
-            })
-            .await
+                if socket.read(&mut rings)? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+        });
+        if poll.is_pending() {
+            waits_for(|| self.words());
+        }
+        poll
+    }
+
+    /// What the one who waits for it waits for.
+    fn words(&self) -> String {
+        let names = self.listening.iter().map(|one| name(one.kind()));
+        format!("one of {}", names.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The signals, one after the other, for combinators of other crates; it never ends. An item is what
+/// [`Signals::recv`] returns, and each poll is a checkpoint as it is.
+///
+/// ```no_run
+/// use futures_core::Stream;
+/// use nestling_runtime::signal::{SIGHUP, signals};
+///
+/// async fn reload_at_each(hangups: impl Stream<Item = std::io::Result<i32>>) {
+///     // `for_each` and the like come with `StreamExt` of futures or futures-lite
+/// #   drop(hangups);
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// nestling_runtime::run(async {
+///     reload_at_each(signals(&[SIGHUP])?).await;
+///     Ok(())
+/// })
+/// # }
+/// ```
+impl Stream for Signals {
+    type Item = io::Result<i32>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<i32>>> {
+        self.poll_recv(cx).map(Some)
     }
 }
 

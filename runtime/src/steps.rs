@@ -64,7 +64,7 @@ fn words_of_task(task: FrameId) -> Vec<String> {
     let mut words = Vec::new();
     let mut stack = vec![task];
     while let Some(frame) = stack.pop() {
-        words.extend(waits::words(frame));
+        words.extend(waits::words(frame).0);
         let is_scope = |frame: &FrameId| {
             frames::label(*frame).is_some_and(|label| label.kind() == FrameKind::Scope)
         };

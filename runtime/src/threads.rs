@@ -17,6 +17,7 @@
 
 mod cache;
 mod call;
+mod detached;
 mod error;
 mod host;
 mod idle;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use cache::{ThreadStatistics, statistics};
 pub use call::{Call, default_limiter, run_sync, with};
+pub(crate) use detached::detach;
 pub use error::{SpawnError, VisitError};
 pub use limiter::{Limiter, LimiterStatistics};
 pub use link::{Request, Visit};

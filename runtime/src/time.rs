@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::checkpoint::poll_proceed;
 use crate::core;
 use crate::timer::Timer;
-use crate::waits;
+use crate::waits::waits_for;
 
 /// The present moment by the run's clock.
 ///
@@ -139,7 +139,7 @@ impl Future for SleepForever {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        waits::waits_unwoken("ever");
+        waits_for(|| "ever".to_owned());
         Poll::Pending
     }
 }

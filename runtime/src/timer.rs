@@ -78,7 +78,7 @@ impl Timer {
         if deadline <= core.now() {
             return Poll::Ready(());
         }
-        let waker = cx.waker().clone();
+        let waker = crate::own_waker(cx);
         say(&core, deadline);
         *timer = Some(Timer::arm(core, deadline, Action::Wake(waker)));
         Poll::Pending
@@ -94,7 +94,7 @@ impl Timer {
             return;
         }
         // Cloning and dropping wakers is foreign code: not while the timers are borrowed.
-        let mut waker = cx.waker().clone();
+        let mut waker = crate::own_waker(cx);
         self.core.with_timers(|timers| {
             if let Some(old) = timers.waker_mut(self.key) {
                 std::mem::swap(old, &mut waker);

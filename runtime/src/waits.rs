@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use crate::context;
 use crate::frame::Entered;
@@ -21,16 +21,14 @@ thread_local! {
 #[derive(Default)]
 struct Notes {
     words: Vec<String>,
-    /// How many of them stand for a waker that somebody keeps.
-    wakers: usize,
     /// A poll has begun since.
     old: bool,
     /// What its task is polled with.
     counted: Option<(Arc<Counted>, Waker)>,
 }
 
-/// A waker whose clones are counted. Each of them is in the hands of something that the task waits
-/// for; those that no words account for are in foreign hands, and may wake the task at any time.
+/// A waker whose clones are counted. Frames keep some, and Nestling's own primitives keep what is behind it
+/// (see [`own_waker`]); all others are in foreign hands, and may wake the task at any time.
 struct Counted {
     inner: Waker,
 }
@@ -69,32 +67,43 @@ impl Wake for Counted {
 #[inline]
 pub fn waits_for(what: impl FnOnce() -> String) {
     if is_watched() {
-        note(what(), true);
+        note(what());
     }
 }
 
-/// As [`waits_for`], where the waker may be used from outside the run: another thread has it, say. A
-/// run in which somebody waits for such is not deadlocked.
+/// The waker of the current poll, for a primitive that only tasks of the same run can wake: it is not
+/// counted among those that something outside may use. So a run in which everybody waits for such is seen to be
+/// deadlocked.
+///
+/// A future that keeps `cx.waker().clone()` instead is taken for one that may be woken at any time.
 #[inline]
-pub fn waits_for_outside(what: impl FnOnce() -> String) {
-    // Nothing but foreign hands accounts for the waker then.
+#[must_use]
+pub fn own_waker(cx: &Context<'_>) -> Waker {
     if is_watched() {
-        note(what(), false);
+        if let Some(waker) = uncounted(cx.waker()) {
+            return waker;
+        }
     }
+    cx.waker().clone()
 }
 
-/// As [`waits_for`], where nobody keeps a waker.
-pub(crate) fn waits_unwoken(what: &str) {
-    if is_watched() {
-        note(what.to_owned(), false);
-    }
+/// What stands behind `waker`, if that is the one which the current task is polled with.
+#[cold]
+fn uncounted(waker: &Waker) -> Option<Waker> {
+    let current = frames::current()?;
+    with(|notes| {
+        let counted = |frame: FrameId| notes.get(&frame).and_then(|notes| notes.counted.as_ref());
+        let task = frames::nearest(current, |frame| counted(frame).is_some())?;
+        let (counted, _) = counted(task)?;
+        (Arc::as_ptr(counted).cast() == waker.data()).then(|| counted.inner.clone())
+    })
 }
 
 impl Entered<'_> {
-    /// As [`waits_for`], for the frame that was entered, which keeps the waker itself.
+    /// As [`waits_for`], of the frame that was entered.
     pub fn waits_for(&self, what: impl FnOnce() -> String) {
         if is_watched() {
-            note(what(), false);
+            note(what());
         }
     }
 }
@@ -105,7 +114,7 @@ pub(crate) fn is_watched() -> bool {
 }
 
 #[cold]
-fn note(what: String, has_waker: bool) {
+fn note(what: String) {
     let Some(frame) = frames::current() else {
         return;
     };
@@ -113,10 +122,8 @@ fn note(what: String, has_waker: bool) {
         let notes = notes.entry(frame).or_default();
         if std::mem::take(&mut notes.old) {
             notes.words.clear();
-            notes.wakers = 0;
         }
         notes.words.push(what);
-        notes.wakers += usize::from(has_waker);
     });
 }
 
@@ -146,33 +153,15 @@ pub(crate) fn counted(frame: FrameId, inner: &Waker) -> Waker {
     })
 }
 
-/// Whether something that is not Nestling's holds a waker of some task.
-///
-/// The words count, and not who said them: a set of futures polls its own with wakers of its own, and
-/// holds one of the task's. So a set that waits for something of Nestling's and for something foreign at
-/// once passes for one that waits for the first only.
+/// Whether something that is not Nestling's holds a waker of some task: another library's future, another
+/// thread, or a set of futures, whatever waits in that.
 pub(crate) fn has_foreign_wakers() -> bool {
     with(|notes| {
-        let mut said: HashMap<FrameId, usize> = HashMap::new();
-        for (&frame, of_frame) in &*notes {
-            let is_counted =
-                |frame: FrameId| notes.get(&frame).is_some_and(|task| task.counted.is_some());
-            if of_frame.old {
-                // Polled again since, it said nothing: whatever holds a waker now may be foreign.
-                continue;
-            }
-            if let Some(task) = frames::nearest(frame, is_counted) {
-                *said.entry(task).or_default() += of_frame.wakers;
-            }
-        }
-        notes.iter().any(|(frame, of_frame)| {
-            let Some((counted, _)) = &of_frame.counted else {
-                return false;
-            };
+        let mut counted = notes.values().filter_map(|notes| notes.counted.as_ref());
+        counted.any(|(counted, _)| {
             // The two that are kept above.
             let given_out = Arc::strong_count(counted) - 2;
-            let in_frames = frames::count_wakers(Arc::as_ptr(counted).cast());
-            given_out > in_frames + said.get(frame).copied().unwrap_or(0)
+            given_out > frames::count_wakers(Arc::as_ptr(counted).cast())
         })
     })
 }

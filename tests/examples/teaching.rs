@@ -38,6 +38,8 @@ fn each_prints_what_its_source_promises() {
         "pipeline",
         "rate_limit",
         "chat",
+        "send_file",
+        "subprocess",
     ];
     for name in names {
         let output = Program::start(name, &[]).end();

@@ -126,7 +126,7 @@ impl Pipe {
                 return Poll::Pending;
             }
             // Wakers are foreign code: cloned and dropped without a borrow, and then looked again.
-            let reader = cx.waker().clone();
+            let reader = nestling_runtime::own_waker(cx);
             let _old = self.state.borrow_mut().reader.replace(reader);
             known = true;
         }
@@ -152,7 +152,7 @@ impl Pipe {
             if known {
                 return Poll::Pending;
             }
-            let writer = cx.waker().clone();
+            let writer = nestling_runtime::own_waker(cx);
             let _old = self.state.borrow_mut().writer.replace(writer);
             known = true;
         }

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Waker};
 
 use super::state::State;
 use super::wakes::Wakes;
-use crate::waits::{waits_for, waits_for_outside};
+use crate::waits::own_waker;
 
 /// A place that a channel's state lies in. What is done with it runs no foreign code.
 pub(super) trait Access {
@@ -13,8 +14,8 @@ pub(super) trait Access {
 
     fn with<R>(&self, f: impl FnOnce(&mut State<Self::Item>) -> R) -> R;
 
-    /// Says what a task waits for, as the channel's other end is in the same run or anywhere.
-    fn say(&self, what: impl FnOnce() -> String);
+    /// The waker to keep, as the channel's other end is in the same run or anywhere.
+    fn waker(cx: &Context<'_>) -> Waker;
 
     /// Does something with the state, then wakes whom that concerns.
     fn change<R>(&self, f: impl FnOnce(&mut State<Self::Item>, &mut Wakes) -> R) -> R {
@@ -40,8 +41,8 @@ impl<T> Access for RefCell<State<T>> {
         f(&mut self.borrow_mut())
     }
 
-    fn say(&self, what: impl FnOnce() -> String) {
-        waits_for(what);
+    fn waker(cx: &Context<'_>) -> Waker {
+        own_waker(cx)
     }
 }
 
@@ -53,7 +54,7 @@ impl<T> Access for Mutex<State<T>> {
         f(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn say(&self, what: impl FnOnce() -> String) {
-        waits_for_outside(what);
+    fn waker(cx: &Context<'_>) -> Waker {
+        cx.waker().clone()
     }
 }

@@ -229,7 +229,7 @@ fn remember(place: &RefCell<Option<Waker>>, cx: &mut Context<'_>) {
         .as_ref()
         .is_some_and(|old| old.will_wake(cx.waker()));
     if !known {
-        let waker = cx.waker().clone();
+        let waker = crate::own_waker(cx);
         let old = place.replace(Some(waker));
         drop(old);
     }

@@ -27,7 +27,7 @@ impl Line {
             return;
         }
         self.leave(place);
-        let waker = cx.waker().clone();
+        let waker = crate::own_waker(cx);
         *place = Some(self.0.borrow_mut().push_back((), waker));
     }
 

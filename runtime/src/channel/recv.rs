@@ -9,7 +9,7 @@ use super::error::TryRecvError;
 use super::state::Receiving;
 use super::waiters::Key;
 use super::wakes::Wakes;
-use crate::poll_proceed;
+use crate::{poll_proceed, waits_for};
 
 /// Receives an item.
 #[must_use = "futures do nothing unless awaited"]
@@ -27,7 +27,7 @@ impl<'a, A: Access> Recv<'a, A> {
     }
 
     fn park(&mut self, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
-        let waker = cx.waker().clone();
+        let waker = A::waker(cx);
         let mut wakes = Wakes::new();
         let parked = self.channel.with(|state| {
             if !state.must_wait() {
@@ -67,7 +67,7 @@ impl<'a, A: Access> Recv<'a, A> {
         if known {
             return self.pending();
         }
-        let waker = cx.waker().clone();
+        let waker = A::waker(cx);
         let (receiving, old) = self.channel.with(|state| {
             let receiving = state.poll_receiver(key, &mut wakes);
             match receiving {
@@ -97,7 +97,7 @@ impl<'a, A: Access> Recv<'a, A> {
 }
 
 fn wait_for_item<A: Access>(channel: &A) {
-    channel.say(|| format!("an item of {}", channel.with(|state| state.statistics())));
+    waits_for(|| format!("an item of {}", channel.with(|state| state.statistics())));
 }
 
 impl<A: Access> Future for Recv<'_, A> {
@@ -142,7 +142,7 @@ pub(super) fn poll_stream<A: Access>(
         Err(TryRecvError::Ended) => return Poll::Ready(None),
         Err(TryRecvError::Empty) => {}
     }
-    let waker = cx.waker().clone();
+    let waker = A::waker(cx);
     let mut wakes = Wakes::new();
     let parked = channel.with(|state| match state.try_recv(&mut wakes) {
         Err(TryRecvError::Empty) => Ok(state.park_stream(waker, &mut wakes)),

@@ -8,7 +8,7 @@ use super::access::Access;
 use super::error::{Closed, SendError, TrySendError};
 use super::state::{Brought, Sending};
 use super::waiters::Key;
-use crate::poll_proceed;
+use crate::{poll_proceed, waits_for};
 
 /// Sends an item.
 #[must_use = "futures do nothing unless awaited"]
@@ -39,7 +39,7 @@ impl<'a, A: Access> SendItem<'a, A> {
         item: A::Item,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError<A::Item>>> {
-        let waker = cx.waker().clone();
+        let waker = A::waker(cx);
         let parked = self.channel.change(|state, wakes| {
             let item = match state.try_send(item, wakes) {
                 Err(TrySendError::Full(item)) => item,
@@ -97,7 +97,7 @@ impl<'a, A: Access> SendItem<'a, A> {
 }
 
 fn wait_for_room<A: Access>(channel: &A) {
-    channel.say(|| format!("room in {}", channel.with(|state| state.statistics())));
+    waits_for(|| format!("room in {}", channel.with(|state| state.statistics())));
 }
 
 /// Has a parked sender woken through `cx`. The waker is to be dropped when it is noted whether the sender
@@ -116,7 +116,7 @@ fn remember_sender<A: Access>(
         return (sending, None);
     }
     // Cloning and dropping wakers is foreign code: not while the state is borrowed.
-    let waker = cx.waker().clone();
+    let waker = A::waker(cx);
     channel.with(|state| {
         let sending = state.poll_sender(key);
         let waits = matches!(sending, Sending::Waiting);
@@ -178,7 +178,7 @@ impl<'a, A: Access> Reserve<'a, A> {
 
     #[cold]
     fn park(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        let waker = cx.waker().clone();
+        let waker = A::waker(cx);
         let parked = self.channel.with(|state| match state.try_reserve() {
             Err(TrySendError::Full(())) => Ok(state.park_sender(Brought::Nothing, waker)),
             done => Err((done, waker)),
@@ -267,7 +267,7 @@ impl<A: Access> Future for Closing<'_, A> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         ready!(poll_proceed(cx));
-        let waker = cx.waker().clone();
+        let waker = A::waker(cx);
         let parked = self.parked;
         let (parked, old) = self.channel.with(|state| {
             if state.is_closed() {
@@ -286,7 +286,7 @@ impl<A: Access> Future for Closing<'_, A> {
         if parked.is_none() {
             return Poll::Ready(());
         }
-        self.channel.say(|| {
+        waits_for(|| {
             let channel = self.channel.with(|state| state.statistics());
             format!("the last receiver of {channel} to go")
         });

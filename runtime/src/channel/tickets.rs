@@ -111,7 +111,7 @@ impl<W: Fn() -> String + Unpin> Future for Take<'_, W> {
         if self.place.is_none() && tickets.try_take() {
             return Poll::Ready(true);
         }
-        let waker = cx.waker().clone();
+        let waker = crate::own_waker(cx);
         // Cloning it was foreign code, so all may be different now.
         let mut line = tickets.line.borrow_mut();
         let (result, old) = match self.place {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::checkpoint::poll_proceed;
 use crate::core::{self, Core};
 use crate::idlers::IdlerKey;
-use crate::waits::waits_for;
+use crate::waits::{own_waker, waits_for};
 
 /// Returns when every other task of the run waits: for time to pass, for a socket, a thread, or each
 /// other. So a test knows that what it has set in motion has come as far as it can, without guessing
@@ -95,7 +95,7 @@ impl Future for WaitAllTasksBlocked {
             self.parked = Some((core, key));
         }
         if let Some((core, key)) = &self.parked {
-            core.idlers.set_waker(*key, cx.waker());
+            core.idlers.set_waker(*key, own_waker(cx));
         }
         waits_for(|| "everybody else to wait".to_owned());
         Poll::Pending

@@ -117,7 +117,7 @@ impl Sequencer {
                 }
                 return Poll::Ready(());
             }
-            let waker = cx.waker().clone();
+            let waker = crate::own_waker(cx);
             let old = state.waiting.borrow_mut().insert(number, waker);
             drop(old);
             waits_for(|| format!("turn {number} of a sequencer that is at {}", state.next.get()));

@@ -19,7 +19,7 @@ use crate::core::{self, Busy, Core};
 use crate::frame::{Frame, current_task};
 use crate::frames;
 use crate::label::{FrameKind, Label};
-use crate::waits::waits_for;
+use crate::waits::{own_waker, waits_for};
 
 /// What a thread has asked for is done so many times in a row before other tasks have a turn.
 const REQUESTS_PER_POLL: u32 = 16;
@@ -103,7 +103,7 @@ where
             if this.busy.is_none() {
                 this.busy = Some(Busy::new(&this.core));
             }
-            match this.job.link.look(cx.waker()) {
+            match this.job.link.look(&own_waker(cx)) {
                 None => {
                     waits_for(|| match this.job.name() {
                         Some(name) => format!("a thread (`{name}`)"),

@@ -166,7 +166,7 @@ impl Future for Acquire {
             let limiter = this.limiter.clone();
             return Poll::Ready(Permit { limiter });
         }
-        let waker = cx.waker().clone();
+        let waker = crate::own_waker(cx);
         let waiter = this.waiter.get_or_insert_with(|| {
             let waiter = Rc::new(Waiter::default());
             let mut waiting = this.limiter.shared.waiting.borrow_mut();

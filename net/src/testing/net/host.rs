@@ -156,7 +156,7 @@ impl Host {
         let stream = VirtualStream::new(Rc::clone(&self.shared), id);
         poll_fn(|cx| {
             ready!(poll_proceed(cx));
-            let mut waker = Some(cx.waker().clone());
+            let mut waker = Some(nestling_runtime::own_waker(cx));
             match self.shared.with(|world| world.called(id, &mut waker)) {
                 Some(result) => Poll::Ready(result),
                 None => {

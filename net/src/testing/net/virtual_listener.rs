@@ -84,7 +84,7 @@ impl VirtualListener {
         let _parked = Parked(self);
         let accepted = poll_fn(|cx| {
             ready!(poll_proceed(cx));
-            let mut waker = Some(cx.waker().clone());
+            let mut waker = Some(nestling_runtime::own_waker(cx));
             let accepted = self
                 .shared
                 .with(|world| world.accept(self.host, self.local, self.id, &mut waker));

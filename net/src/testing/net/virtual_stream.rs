@@ -242,7 +242,7 @@ impl VirtualStream {
         poll_fn(|cx| {
             ready!(poll_proceed(cx));
             // Cloned and dropped here, where nothing is borrowed.
-            let mut waker = Some(cx.waker().clone());
+            let mut waker = Some(nestling_runtime::own_waker(cx));
             match self.shared.with(|world| step(world, &mut waker)) {
                 Some(result) => Poll::Ready(result),
                 None => {

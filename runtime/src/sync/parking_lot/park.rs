@@ -128,7 +128,7 @@ impl<W> Park<W> {
             }
         }
         // Cloning and dropping wakers is foreign code, which may unpark this one or move it.
-        let waker = cx.waker().clone();
+        let waker = crate::own_waker(cx);
         self.follow();
         let Place::At(key) = self.place else { return };
         let old = {
@@ -180,7 +180,7 @@ fn find<W, R>(lot: &Rc<Inner<W>>, key: usize, f: impl FnOnce(&Rc<Inner<W>>, &Sta
 
 impl<W: Copy> Park<W> {
     fn join(&mut self, cx: &Context<'_>) {
-        let waker = Some(cx.waker().clone());
+        let waker = Some(crate::own_waker(cx));
         let frame = FrameRef::current();
         let request = self.request;
         let mut queue = self.lot.queue.borrow_mut();
