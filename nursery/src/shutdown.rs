@@ -257,13 +257,15 @@ impl CancelScope {
     /// let report = run(async {
     ///     let work = CancelScope::new();
     ///     open_nursery(async |nursery| {
-    ///         let all = nursery.spawn(work.run(open_nursery(async |workers| {
-    ///             workers.task().name("polite").start_soon(shutdown_requested());
-    ///             workers.task().name("deaf").start_soon(sleep_forever());
-    ///         })));
+    ///         nursery.start_soon(async {
+    ///             let all = open_nursery(async |workers| {
+    ///                 workers.task().name("polite").start_soon(shutdown_requested());
+    ///                 workers.task().name("deaf").start_soon(sleep_forever());
+    ///             });
+    ///             work.run(all).await.ok(); // cut off after the grace period
+    ///         });
     ///         nestling_runtime::checkpoint().await;
     ///         let report = work.shutdown(Duration::from_millis(1)).await;
-    ///         # drop(all);
     ///         nestling_nursery::ok(report)
     ///     })
     ///     .await

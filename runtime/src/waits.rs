@@ -79,12 +79,17 @@ pub fn waits_for(what: impl FnOnce() -> String) {
 #[inline]
 #[must_use]
 pub fn own_waker(cx: &Context<'_>) -> Waker {
+    own(cx.waker())
+}
+
+#[inline]
+pub(crate) fn own(waker: &Waker) -> Waker {
     if is_watched() {
-        if let Some(waker) = uncounted(cx.waker()) {
+        if let Some(waker) = uncounted(waker) {
             return waker;
         }
     }
-    cx.waker().clone()
+    waker.clone()
 }
 
 /// What stands behind `waker`, if that is the one which the current task is polled with.

@@ -9,7 +9,7 @@ use nestling::testing::{
 use nestling::{open_nursery, sleep};
 
 use crate::TICK;
-use crate::support::everywhere;
+use crate::support::{LeakCheck, everywhere};
 
 #[test]
 fn waiting_for_quiet() {
@@ -79,6 +79,7 @@ fn streams_and_their_checks() {
 /// The checks make streams by the hundred, so only a few steps of them are tried.
 #[test]
 fn a_check_that_is_cut_off_leaves_nothing() {
+    let _leaks = LeakCheck::begin();
     let steps = [0, 1, 2, 5, 20, 100, 500];
     CancelEverywhere::new()
         .only(steps.map(Disturbance::Cancel))

@@ -6,7 +6,8 @@ use std::io::SeekFrom;
 use nestling::fs::{self, File};
 #[cfg(unix)]
 use nestling::process::{Command, Stdio, run_process};
-use nestling::to_thread;
+use nestling::testing::{CancelEverywhere, Disturbance};
+use nestling::{Builder, is_cancelled, move_on_after, stdio, to_thread};
 
 use crate::probe::{Time, everywhere_in};
 use crate::support::{LeakCheck, until};
@@ -20,7 +21,15 @@ fn files() {
         probe.at(file.seek(SeekFrom::Start(0))).await.unwrap();
         probe.at(file.read(&mut [0; 4])).await.unwrap();
         probe.at(file.metadata()).await.unwrap();
+        probe.at(file.stream_position()).await.unwrap();
+        probe.at(file.set_len(8)).await.unwrap();
+        probe.at(file.sync_all()).await.unwrap();
+        let opened = probe.at(File::open(file.path())).await.unwrap();
+        drop(opened);
+        let text = probe.at(fs::read_to_string(file.path())).await.unwrap();
+        assert_eq!(text.len(), 8);
         let mut lines = probe.at(fs::lines(file.path())).await.unwrap();
+        probe.at(lines.next_bytes()).await.unwrap();
         while probe.at(lines.next()).await.unwrap().is_some() {}
         drop(lines);
         drop(file);
@@ -38,6 +47,9 @@ fn directories() {
             .at(fs::rename(&path, folder.path().join("b")))
             .await
             .unwrap();
+        let (from, to) = (folder.path().join("b"), folder.path().join("c"));
+        assert_eq!(probe.at(fs::copy(&from, &to)).await.unwrap(), 1);
+        assert!(probe.at(fs::exists(&to)).await.unwrap());
         let mut entries = probe.at(fs::read_dir(folder.path())).await.unwrap();
         while probe.at(entries.next()).await.unwrap().is_some() {}
         probe.at(folder.remove()).await.unwrap();
@@ -57,7 +69,9 @@ fn nothing_temporary_is_left() {
             .at(File::create(inner.path().join("a")))
             .await
             .unwrap();
-        drop((file, inner));
+        let kept = inner.path().join("b");
+        drop(probe.at(file.persist(&kept)).await.unwrap());
+        drop(inner);
     });
     nestling::run(until(|| to_thread::statistics().working == 0));
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
@@ -90,5 +104,43 @@ fn programs_that_run_to_their_end() {
         let _guard = probe.guard();
         let running = run_process(Command::new("cat")).input("one").into_future();
         probe.at(running).await.unwrap();
+    });
+}
+
+/// Nobody types anything here, so the input is at its end or waits; and what is printed is nothing.
+#[cfg(unix)]
+#[test]
+fn standard_streams() {
+    let steps = [0, 1, 2, 3, 5, 8];
+    for disturbance in [Disturbance::Cancel, Disturbance::Drop] {
+        CancelEverywhere::new()
+            .builder(Builder::new)
+            .only(steps.map(disturbance))
+            .run(async || {
+                stdio::stdout().print("").await.unwrap();
+                stdio::stderr().print("").await.unwrap();
+                move_on_after(
+                    std::time::Duration::from_millis(1),
+                    stdio::stdin().read_line(),
+                )
+                .await;
+                // A line of its own would stand between those of the tests.
+                if is_cancelled() {
+                    stdio::stdout().println("").await.unwrap();
+                }
+            });
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_program_says() {
+    everywhere_in(Time::Real, async |probe| {
+        let mut command = Command::new("echo").arg("one").stdout(Stdio::Pipe);
+        let mut child = probe.at(command.spawn()).await.unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let said = probe.at(stdout.read_to_end()).await.unwrap();
+        assert_eq!(said, b"one\n");
+        probe.at(child.wait()).await.unwrap();
     });
 }

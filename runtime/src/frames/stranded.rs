@@ -11,6 +11,7 @@ use std::task::Waker;
 
 use super::FrameId;
 use crate::context;
+use crate::waits;
 
 /// So many of the last are looked through for the same waker.
 const LOOKED_THROUGH: usize = 16;
@@ -24,7 +25,7 @@ pub(super) fn are_there() -> bool {
 }
 
 pub(super) fn keep(frame: FrameId, waker: &Waker) {
-    let waker = waker.clone();
+    let waker = waits::own(waker);
     let kept = with(|stranded| {
         let wakers = stranded.entry(frame).or_default();
         let known = wakers
