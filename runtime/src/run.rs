@@ -134,9 +134,9 @@ impl Builder {
     ///
     /// What it cannot see through counts as able to wake: a waker that a future of another library holds,
     /// a [`RunHandle`](crate::RunHandle), a [`Canceller`](crate::Canceller), anyone who waits for a
-    /// socket or a signal. A run that waits for such goes on waiting. One thing escapes it: a set of futures
-    /// that polls its own with a waker of its own, such as `FuturesUnordered`, and holds both an operation
-    /// of Nestling and a future of another library, passes for one that waits for the former only.
+    /// socket or a signal, and a set of futures that polls its own with wakers of its own, such as
+    /// `FuturesUnordered`. A run that waits for such goes on waiting. Primitives of one's own are seen through if
+    /// they keep [`own_waker`](crate::own_waker).
     ///
     /// ```
     /// use nestling_runtime::{Builder, RunError, sleep_forever};
@@ -164,7 +164,7 @@ impl Builder {
     /// As [`run`](crate::run()), but with an error instead of a panic if the run cannot begin.
     ///
     /// # Errors
-    /// See [`RunError`]; `main` has not been polled then.
+    /// See [`RunError`]; except for a deadlock, `main` has not been polled then.
     #[track_caller]
     pub fn try_run<F: Future>(self, main: F) -> Result<F::Output, RunError> {
         self.try_run_with(None, main)
