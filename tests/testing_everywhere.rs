@@ -24,7 +24,7 @@ use nestling::{
     open_nursery, poll_proceed, run, shield, sleep, sleep_forever,
 };
 
-use support::{LeakCheck, boom, leak, message_of, poll_once};
+use support::{boom, leak, message_of, poll_once};
 
 const TICK: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,7 +34,6 @@ fn said<R: nestling::Outcome>(
     settings: CancelEverywhere<'_>,
     program: impl AsyncFn() -> R,
 ) -> String {
-    let _leaks = LeakCheck::but_for_descriptors();
     message_of(|| settings.run(program))
 }
 
@@ -209,7 +208,6 @@ fn a_permit_that_is_lost_at_one_step_is_found_there() {
         opened();
     };
     let before = outstanding();
-    let _leaks = LeakCheck::begin();
     let text = message_of(|| cancel_everywhere(program));
     assert!(outstanding() > before);
     assert!(
