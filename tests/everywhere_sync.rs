@@ -10,14 +10,16 @@ mod support;
 use std::rc::Rc;
 use std::time::Duration;
 
+use nestling::channel::{WorkQueue, channel};
 use nestling::sync::{
     Barrier, CapacityLimiter, Condition, Event, Lock, ParkingLot, Promise, RwLock, Semaphore,
     WriteGuard,
 };
+use nestling::testing::cancel_everywhere;
 use nestling::{checkpoint, move_on_after, on_cancel, open_nursery, shield, sleep};
 
 use probe::{Probe, everywhere};
-use support::{on_drop, select};
+use support::{message_of, on_drop, select};
 
 const TICK: Duration = Duration::from_millis(1);
 
@@ -280,5 +282,32 @@ fn parking_lots() {
         .await
         .ok();
         assert_eq!((first.len(), second.len()), (0, 0));
+    });
+}
+
+/// What is forgotten while it is held is found without a word in the program.
+#[test]
+fn whatever_the_library_hands_out_and_is_never_given_back_is_found() {
+    #[expect(clippy::mem_forget, reason = "that is what is to be found")]
+    fn forget<T>(held: T) {
+        std::mem::forget(held);
+    }
+    fn is_found(program: impl AsyncFn()) {
+        let text = message_of(|| cancel_everywhere(program));
+        assert!(text.contains("1 × permit or guard"), "{text}");
+    }
+    is_found(async || forget(Lock::new(0).acquire().await));
+    is_found(async || forget(RwLock::new(0).read().await));
+    is_found(async || forget(RwLock::new(0).write().await));
+    is_found(async || forget(Semaphore::new(1).acquire().await));
+    is_found(async || forget(CapacityLimiter::new(1).acquire().await.unwrap()));
+    is_found(async || {
+        let (sender, _receiver) = channel::<u8>(1);
+        forget(sender.reserve().await.unwrap());
+    });
+    is_found(async || {
+        let queue = WorkQueue::fifo(1);
+        queue.put(1).await.unwrap();
+        forget(queue.get().await.unwrap());
     });
 }

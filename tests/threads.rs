@@ -442,9 +442,11 @@ fn a_panic_of_abandoned_work_disturbs_nobody() {
     run(async {
         let (gate, lock) = gate();
         let scope = CancelScope::new();
+        let again = Arc::new(());
+        let second = Arc::clone(&again);
         let call = to_thread::with().abandon_on_cancel().run_sync(move || {
             lock.pass();
-            let payload = on_drop(|| resume_unwind(Box::new("again")));
+            let payload = on_drop(|| resume_unwind(Box::new(second)));
             if true {
                 resume_unwind(Box::new(payload));
             }
@@ -461,6 +463,7 @@ fn a_panic_of_abandoned_work_disturbs_nobody() {
         .await;
         gate.open();
         all_idle().await;
+        assert_eq!(Arc::strong_count(&again), 1, "no payload is leaked");
         to_thread::run_sync(|| ()).await.unwrap();
     });
 }

@@ -52,7 +52,6 @@ mod system;
 mod tcp_listener;
 mod tcp_stream;
 pub mod testing;
-mod turn;
 
 pub use accept_error::AcceptErrorKind;
 pub use address::Address;

@@ -17,7 +17,7 @@ use crate::proceed;
 use crate::resolve::resolve;
 use crate::socket::{self, INHERITS_NODELAY, listen_at};
 use crate::tcp_stream::TcpStream;
-use crate::turn::Turn;
+use nestling_runtime::io::Turn;
 
 /// A socket that listens for TCP connections.
 ///

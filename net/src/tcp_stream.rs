@@ -17,7 +17,7 @@ use crate::address::Address;
 use crate::connect::connect;
 use crate::error::{Error, Operation, Reason};
 use crate::proceed;
-use crate::turn::Turn;
+use nestling_runtime::io::Turn;
 
 /// A TCP connection.
 ///

@@ -7,20 +7,23 @@
 //! costs no stack, and no walk wakes or drops a waker while the tree is borrowed: wakers are foreign
 //! code and may come back here.
 
+mod looking;
 mod stranded;
 mod tree;
+mod waking;
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
+pub(crate) use self::looking::*;
 pub(crate) use self::tree::FrameId;
 use self::tree::Frames;
+use self::waking::wake_all;
+pub(crate) use self::waking::{strand, wake_children};
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
@@ -63,66 +66,6 @@ fn change<R>(change: impl FnOnce(&mut Frames, &mut Vec<FrameId>) -> R) -> R {
     });
     wake_all(&woken);
     result
-}
-
-/// Wakes the frames from the last to the first noted: what is deeper goes first, and among siblings
-/// what was made first, since new siblings are linked in front.
-fn wake_all(woken: &[FrameId]) {
-    let mut panic = None;
-    for &id in woken.iter().rev() {
-        let taken = with(|frames| match frames.is_live(id) {
-            true => frames.node(id.index).waker.take(),
-            false => None,
-        });
-        let Some(waker) = taken else { continue };
-        // One waker that panics must not cost the others their wake-up.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake_by_ref())) {
-            panic.get_or_insert(payload);
-        }
-        // Taking it out and putting it back saves a clone, two atomic operations.
-        let spare = with(|frames| {
-            if frames.is_live(id) && frames.node(id.index).waker.is_none() {
-                frames.node(id.index).waker = Some(waker);
-                None
-            } else {
-                Some(waker)
-            }
-        });
-        drop(spare);
-        wake_stranded(id, &mut panic);
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
-    }
-}
-
-/// Wakes what was polled in the frame while it was cancelled.
-fn wake_stranded(id: FrameId, panic: &mut Option<Box<dyn Any + Send>>) {
-    if !stranded::are_there() {
-        return;
-    }
-    for waker in stranded::take(id) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            panic.get_or_insert(payload);
-        }
-    }
-}
-
-/// A future that polls with `waker` in the current, cancelled frame does nothing and arms nothing.
-#[cold]
-pub(crate) fn strand(waker: &Waker) {
-    let Some(id) = current() else { return };
-    let is_own = with(|frames| {
-        let node = frames.node(id.index);
-        let own = node.waker.as_ref();
-        let is_own = own.is_some_and(|own| own.will_wake(waker));
-        node.stalled |= is_own;
-        is_own
-    });
-    // Who polls the frame is woken together with it.
-    if !is_own {
-        stranded::keep(id, waker);
-    }
 }
 
 pub(crate) fn insert(label: Label) -> FrameId {
@@ -195,11 +138,7 @@ fn remove_any(id: FrameId) {
     if !woken.is_empty() {
         wake_all(&woken);
     }
-    let mut panic = None;
-    wake_stranded(id, &mut panic);
-    if let Some(payload) = panic {
-        resume_unwind(payload);
-    }
+    waking::wake_stranded(id);
 }
 
 /// Hangs the frame below the current one unless it is there already. Whether it is cancelled there.
@@ -217,44 +156,22 @@ pub(crate) fn arrive(id: FrameId) -> bool {
         if old == parent || id.index == parent {
             return Some(effective);
         }
-        if is_alone {
+        if is_alone && !stranded::are_there() {
             // Most frames come here once: there is nothing to refresh but the frame itself.
             let from_outside = frames.link(id.index, parent);
             let node = frames.node(id.index);
             node.effective = node.cause.is_some() || (from_outside && !node.shield);
-            return Some(node.effective).filter(|_| !stranded::are_there());
+            return Some(node.effective);
         }
         None
     });
     known.unwrap_or_else(|| {
         change(|frames, woken| frames.attach(id.index, parent, woken));
         if stranded::are_there() {
-            wake_stranded_around(id);
+            waking::wake_stranded_around(id);
         }
         is_effective(id.index)
     })
-}
-
-/// A frame has come here that is not cancelled though those around it are: what was polled in these may
-/// have come with it.
-#[cold]
-fn wake_stranded_around(id: FrameId) {
-    if is_effective(id.index) {
-        return;
-    }
-    let mut around = Vec::new();
-    // It is never found, so all are visited.
-    nearest(id, |frame| {
-        around.push(frame);
-        false
-    });
-    let mut panic = None;
-    for frame in around {
-        wake_stranded(frame, &mut panic);
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
-    }
 }
 
 /// Stores whom the frame's last poll was for.
@@ -290,11 +207,7 @@ pub(crate) fn detach(id: FrameId) {
             frames.attach(id.index, NO_FRAME, woken);
         });
     }
-    let mut panic = None;
-    wake_stranded(id, &mut panic);
-    if let Some(payload) = panic {
-        resume_unwind(payload);
-    }
+    waking::wake_stranded(id);
 }
 
 /// Cancels the frame with everything below it down to the shields. `false`: it was cancelled before;
@@ -370,78 +283,6 @@ pub(crate) fn set_shield(id: FrameId, shield: bool) {
     }
 }
 
-/// The frame that is being polled.
-pub(crate) fn current() -> Option<FrameId> {
-    let index = context::with(|context| context.frame.get());
-    (index != NO_FRAME).then(|| with(|frames| frames.id(index)))
-}
-
-/// The outermost frame around this one.
-pub(crate) fn root(id: FrameId) -> FrameId {
-    nearest(id, |frame| {
-        with(|frames| frames.node(frame.index).parent == NO_FRAME)
-    })
-    .unwrap_or(id)
-}
-
-/// The frame itself or the nearest around it of which `is_it` is true.
-pub(crate) fn nearest(id: FrameId, mut is_it: impl FnMut(FrameId) -> bool) -> Option<FrameId> {
-    let mut at = Some(id).filter(|&id| is_live(id));
-    while let Some(frame) = at {
-        if is_it(frame) {
-            return at;
-        }
-        at = with(|frames| {
-            let parent = frames.node(frame.index).parent;
-            (parent != NO_FRAME).then(|| frames.id(parent))
-        });
-    }
-    None
-}
-
-/// The child frames, the last made first.
-pub(crate) fn children(id: FrameId) -> Vec<FrameId> {
-    if !is_live(id) {
-        return Vec::new();
-    }
-    with(|frames| {
-        let mut children = Vec::new();
-        let mut at = frames.node(id.index).first_child;
-        while at != NO_FRAME {
-            children.push(frames.id(at));
-            at = frames.node(at).next;
-        }
-        children
-    })
-}
-
-/// How many frames keep a waker with this data.
-pub(crate) fn count_wakers(data: *const ()) -> usize {
-    with(|frames| {
-        let wakers = frames.nodes.iter().filter_map(|node| node.waker.as_ref());
-        wakers.filter(|waker| waker.data() == data).count()
-    })
-}
-
-fn is_live(id: FrameId) -> bool {
-    with(|frames| frames.is_live(id))
-}
-
-/// Whether the frame is cancelled, by its own cause or from outside.
-pub(crate) fn is_effective(index: u32) -> bool {
-    with(|frames| {
-        frames
-            .nodes
-            .get(index as usize)
-            .is_some_and(|node| node.effective)
-    })
-}
-
-/// As [`is_effective`], for a frame that may be gone: that one is not cancelled.
-pub(crate) fn is_live_and_effective(id: FrameId) -> bool {
-    with(|frames| frames.is_live(id) && frames.node(id.index).effective)
-}
-
 /// Begins a poll of a cancelled frame.
 pub(crate) fn begin_cancelled_poll(id: FrameId) {
     with(|frames| frames.node(id.index).touched = false);
@@ -497,69 +338,11 @@ pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
     verdict
 }
 
-/// Whether the frame around this one is cancelled and the shield does not hide it.
-pub(crate) fn is_cancelled_from_outside(id: FrameId) -> bool {
-    if !is_live(id) {
-        return false;
-    }
-    with(|frames| {
-        let node = frames.node(id.index);
-        let (parent, shield) = (node.parent, node.shield);
-        parent != NO_FRAME && !shield && frames.node(parent).effective
-    })
-}
-
-pub(crate) fn own_cause(id: FrameId) -> Option<Rc<Cancelled>> {
-    if !is_live(id) {
-        return None;
-    }
-    with(|frames| frames.node(id.index).cause.clone())
-}
-
-pub(crate) fn effective_cause(id: FrameId) -> Option<Rc<Cancelled>> {
-    if !is_live(id) {
-        return None;
-    }
-    with(|frames| frames.effective_cause(id.index))
-}
-
-pub(crate) fn label(id: FrameId) -> Option<Label> {
-    with(|frames| match frames.is_live(id) {
-        true => frames.node(id.index).label.clone(),
-        false => None,
-    })
-}
-
-/// Wakes every child frame, the first made first.
-pub(crate) fn wake_children(id: FrameId) {
-    wake_all(&children(id));
-}
-
 pub(crate) fn set_deadline(id: FrameId, deadline: Option<Instant>) {
     if !is_live(id) {
         return;
     }
     with(|frames| frames.node(id.index).deadline = deadline);
-}
-
-/// The least deadline from the frame up to its first shield, or that it is cancelled already.
-pub(crate) fn effective_deadline(index: u32) -> Result<Option<Instant>, Rc<Cancelled>> {
-    with(|frames| {
-        if let Some(cause) = frames.effective_cause(index) {
-            return Err(cause);
-        }
-        let mut at = index;
-        let mut least: Option<Instant> = None;
-        while at != NO_FRAME {
-            let node = &frames.nodes[at as usize];
-            least = match (least, node.deadline) {
-                (Some(least), Some(own)) => Some(least.min(own)),
-                (least, own) => least.or(own),
-            };
-            at = if node.shield { NO_FRAME } else { node.parent };
-        }
-        Ok(least)
-    })
 }
 
 pub(crate) fn set_listener(id: FrameId) {
@@ -575,68 +358,4 @@ pub(crate) fn request_shutdown(id: FrameId) {
         listeners
     });
     wake_all(&listeners);
-}
-
-/// Whether the frame or one around it was asked to come to an end; shields do not hide that.
-pub(crate) fn is_shutdown_requested(index: u32) -> bool {
-    with(|frames| frames.is_shutdown_requested(index))
-}
-
-/// The labels of the tasks below the frame that have not ended.
-pub(crate) fn tasks_below(id: FrameId) -> Vec<Label> {
-    with(|frames| {
-        let mut labels = Vec::new();
-        let mut next = Some(id.index);
-        while let Some(at) = next {
-            let label = frames.nodes[at as usize].label.as_ref();
-            labels.extend(
-                label
-                    .filter(|label| label.kind() == FrameKind::Task)
-                    .cloned(),
-            );
-            next = frames.next(id.index, at, true);
-        }
-        labels
-    })
-}
-
-/// The label of the task, body or main future that the frame belongs to.
-pub(crate) fn task_label(index: u32) -> Option<Label> {
-    with(|frames| {
-        let mut at = index;
-        while at != NO_FRAME {
-            let node = frames.node(at);
-            if let Some(label) = &node.label {
-                if matches!(
-                    label.kind(),
-                    FrameKind::Task | FrameKind::Body | FrameKind::Main
-                ) {
-                    return Some(label.clone());
-                }
-            }
-            at = node.parent;
-        }
-        None
-    })
-}
-
-/// The child task or main future that the frame belongs to; a body belongs to whoever opened its nursery.
-pub(crate) fn task_of(index: u32) -> Option<FrameId> {
-    with(|frames| {
-        let mut at = index;
-        while at != NO_FRAME {
-            let node = &frames.nodes[at as usize];
-            let kind = node.label.as_ref().map(Label::kind);
-            if matches!(kind, Some(FrameKind::Task | FrameKind::Main)) {
-                return Some(frames.id(at));
-            }
-            at = node.parent;
-        }
-        None
-    })
-}
-
-/// How many frames live on this thread.
-pub(crate) fn count() -> usize {
-    with(|frames| frames.live())
 }

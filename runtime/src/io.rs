@@ -23,6 +23,7 @@ use crate::reactor::{Reactor, Source};
 use crate::waits::waits_for;
 
 pub use crate::reactor::{Direction, IoStatistics};
+pub use crate::turn::{Turn, TurnGuard};
 pub use error::{BusyResource, RegisterError, WrongRun};
 pub use operation::{Operation, Readiness};
 

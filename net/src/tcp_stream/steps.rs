@@ -7,7 +7,7 @@ use nestling_runtime::io::Direction;
 use super::TcpStream;
 use crate::error::{Error, Operation, Reason, translate};
 use crate::proceed;
-use crate::turn::TurnGuard;
+use nestling_runtime::io::TurnGuard;
 
 impl TcpStream {
     pub(super) async fn read_some(&self, buffer: &mut [u8]) -> Result<usize, Error> {

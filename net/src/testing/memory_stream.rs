@@ -15,7 +15,7 @@ use super::pipe::Pipe;
 use crate::error::Error;
 use crate::proceed;
 use crate::stream::ByteStream;
-use crate::turn::{Turn, TurnGuard};
+use nestling_runtime::io::{Turn, TurnGuard};
 
 /// How errors call the other side.
 const PEER: &str = "the other end of a memory stream";

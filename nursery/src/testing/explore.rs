@@ -2,13 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use nestling_runtime::testing::MockClock;
+use nestling_runtime::testing::{MockClock, replayed_seed};
 use nestling_runtime::{Builder, RunError};
 
 use crate::outcome::Outcome;
-
-/// With this in the environment, only that seed is run.
-const VARIABLE: &str = "NESTLING_SEED";
 
 /// Runs `program` once with each seed: in virtual time, with the tasks that are ready shuffled as the
 /// seed says. So a test that holds in one order is seen to hold in thousands.
@@ -40,7 +37,7 @@ const VARIABLE: &str = "NESTLING_SEED";
 /// that. If there is no seed at all, or `NESTLING_SEED` is no number. Inside a run.
 #[track_caller]
 pub fn explore<R: Outcome>(seeds: impl IntoIterator<Item = u64>, program: impl AsyncFn(u64) -> R) {
-    if let Some(seed) = replayed() {
+    if let Some(seed) = replayed_seed() {
         return once(seed, &program);
     }
     let mut any = false;
@@ -49,16 +46,6 @@ pub fn explore<R: Outcome>(seeds: impl IntoIterator<Item = u64>, program: impl A
         once(seed, &program);
     }
     assert!(any, "explore: there is no seed to run the program with");
-}
-
-/// The seed that the environment asks for.
-#[track_caller]
-fn replayed() -> Option<u64> {
-    let text = std::env::var_os(VARIABLE)?;
-    match text.to_str().and_then(|text| text.trim().parse().ok()) {
-        Some(seed) => Some(seed),
-        None => panic!("{VARIABLE} is {text:?}; it should be a number from 0 to u64::MAX"),
-    }
 }
 
 #[track_caller]
@@ -95,5 +82,5 @@ fn how(seed: u64) -> String {
         Some(name) if name != "main" => format!(" {name}"),
         _ => String::new(),
     };
-    format!("to see this run alone: {VARIABLE}={seed} cargo test{name}")
+    format!("to see this run alone: NESTLING_SEED={seed} cargo test{name}")
 }

@@ -10,6 +10,7 @@ use super::error::{Closed, SendError, TrySendError};
 use super::send::{Closing, Reserve, SendItem};
 use super::state::State;
 use super::statistics::Statistics;
+use crate::testing::Held;
 
 /// The sending end of a channel, made by [`channel`](super::channel()).
 ///
@@ -97,6 +98,7 @@ impl<T> Sender<T> {
         Ok(SendPermit {
             channel: &self.channel,
             used: false,
+            _counted: Held::new(),
         })
     }
 
@@ -109,6 +111,7 @@ impl<T> Sender<T> {
         Ok(SendPermit {
             channel: &self.channel,
             used: false,
+            _counted: Held::new(),
         })
     }
 
@@ -161,6 +164,7 @@ impl<T> fmt::Debug for Sender<T> {
 pub struct SendPermit<'a, T> {
     channel: &'a RefCell<State<T>>,
     used: bool,
+    _counted: Held,
 }
 
 impl<T> SendPermit<'_, T> {

@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::borrower::Borrower;
 use super::parking_lot::ParkingLot;
 use super::turn::{Abandoned, Turn};
+use crate::testing::Held;
 
 /// Limits how many do something at a time. Unlike with a [`Semaphore`](super::Semaphore), it is known who
 /// has a token, nobody has two, and the limit may be changed at any time.
@@ -165,6 +166,7 @@ impl CapacityLimiter {
         Token {
             limiter: self,
             borrower,
+            _counted: Held::new(),
         }
     }
 
@@ -280,6 +282,7 @@ pub enum TryAcquireError {
 pub struct Token<'a> {
     limiter: &'a CapacityLimiter,
     borrower: Borrower,
+    _counted: Held,
 }
 
 impl Token<'_> {

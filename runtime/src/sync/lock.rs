@@ -13,6 +13,7 @@ pub(super) use self::raw::RawLock;
 use super::parking_lot::ParkingLot;
 use super::turn::Turn;
 use crate::task_id::TaskId;
+use crate::testing;
 
 /// A value that one task at a time may use, across awaits.
 ///
@@ -140,7 +141,7 @@ impl<T: ?Sized> Lock<T> {
     pub(super) fn guard(&self) -> LockGuard<'_, T> {
         LockGuard {
             value: self.value.borrow_mut(),
-            held: Held(self),
+            held: Held(self, testing::Held::new()),
         }
     }
 
@@ -192,7 +193,7 @@ pub struct LockGuard<'a, T: ?Sized> {
     held: Held<'a, T>,
 }
 
-struct Held<'a, T: ?Sized>(&'a Lock<T>);
+struct Held<'a, T: ?Sized>(&'a Lock<T>, testing::Held);
 
 impl<T: ?Sized> Drop for Held<'_, T> {
     fn drop(&mut self) {

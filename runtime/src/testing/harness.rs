@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use super::MockClock;
 use super::leaks::{Figures, Watch};
+use super::replay::{SEED_VARIABLE, replayed_seed};
 use crate::run::{Builder, RunError};
-
-/// With this in the environment, tests of several seeds run with this one alone.
-const SEED_VARIABLE: &str = "NESTLING_SEED";
 
 /// What stands in the parentheses of the attribute.
 #[derive(Debug, Default)]
@@ -140,7 +138,7 @@ where
     match config.seeds {
         Seeds::None => kind.run(None, &test),
         Seeds::One(seed) => kind.run(Some(seed), &test),
-        Seeds::Several(seeds) => match replayed() {
+        Seeds::Several(seeds) => match replayed_seed() {
             Some(seed) => kind.run_each([seed].into_iter(), &test),
             None => kind.run_each(seeds, &test),
         },
@@ -224,16 +222,6 @@ fn name_of<F>() -> Arc<str> {
         _ => name,
     };
     Arc::from(name)
-}
-
-/// The seed that the environment asks for.
-#[track_caller]
-fn replayed() -> Option<u64> {
-    let text = std::env::var_os(SEED_VARIABLE)?;
-    match text.to_str().and_then(|text| text.trim().parse().ok()) {
-        Some(seed) => Some(seed),
-        None => panic!("{SEED_VARIABLE} is {text:?}; it should be a number from 0 to u64::MAX"),
-    }
 }
 
 /// Dropped after a failure, also by a panic, it tells how to see that again.

@@ -9,6 +9,7 @@ mod leaks;
 mod mock_clock;
 mod process;
 mod quiet;
+mod replay;
 mod sequencer;
 
 pub use crate::deadlock::Deadlock;
@@ -19,6 +20,7 @@ pub use held::{Held, outstanding};
 pub use mock_clock::MockClock;
 pub use process::Process;
 pub use quiet::{WaitAllTasksBlocked, wait_all_tasks_blocked};
+pub use replay::replayed_seed;
 pub use sequencer::{Sequencer, Turn};
 
 /// What the attributes expand to; nobody else calls it.

@@ -10,6 +10,9 @@ use super::link::{End, Link};
 use super::worker;
 use crate::run::describe;
 
+/// So many payloads, each out of the destructor of the one before, are dropped; the next is leaked.
+const PAYLOADS: usize = 16;
+
 /// A job as the thread sees it.
 pub(super) trait Work: Send + Sync {
     /// Does it, calls `before_delivery`, and delivers the result. Panics never.
@@ -120,11 +123,14 @@ fn discard<T>(result: thread::Result<T>) {
 
 /// Tells of a panic that nobody is there to get.
 pub(super) fn report(result: Result<(), Box<dyn Any + Send>>, what: &str) {
-    if let Err(payload) = result {
-        tracing::error!(panic = describe(&*payload), "{what} a worker thread");
-        // A payload whose destructor panics must not end the thread.
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            let _leaked = ManuallyDrop::new(again);
+    let Err(mut payload) = result else { return };
+    tracing::error!(panic = describe(&*payload), "{what} a worker thread");
+    // A payload whose destructor panics must not end the thread; what that panic carries may do it again.
+    for _ in 0..PAYLOADS {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(again) => payload = again,
         }
     }
+    let _leaked = ManuallyDrop::new(payload);
 }

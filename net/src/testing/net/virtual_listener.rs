@@ -14,7 +14,7 @@ use super::world::HostId;
 use crate::error::{Error, Operation, Reason};
 use crate::proceed;
 use crate::stream::Listener;
-use crate::turn::Turn;
+use nestling_runtime::io::Turn;
 
 /// A listener of a [`Host`](super::Host), made by [`Host::bind`](super::Host::bind).
 ///

@@ -15,7 +15,7 @@ use super::world::{End, EndId, EndState, World};
 use crate::error::{Error, Operation, Reason};
 use crate::proceed;
 use crate::stream::ByteStream;
-use crate::turn::{Turn, TurnGuard};
+use nestling_runtime::io::{Turn, TurnGuard};
 
 /// One end of a connection between two hosts, made by [`Host::connect`](super::Host::connect) and
 /// [`VirtualListener::accept`](super::VirtualListener::accept).

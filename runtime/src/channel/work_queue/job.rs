@@ -5,18 +5,24 @@ use std::ops::{Deref, DerefMut};
 
 use super::WorkQueue;
 use crate::channel::wakes::discard;
+use crate::testing::Held;
 
 /// A job that is being worked on, from [`WorkQueue::get`]. Dropped, it is done.
 #[must_use = "dropping it says that the job is done"]
 pub struct Job<'a, T> {
     item: Option<T>,
     queue: &'a WorkQueue<T>,
+    _counted: Held,
 }
 
 impl<'a, T> Job<'a, T> {
     pub(super) fn new(item: T, queue: &'a WorkQueue<T>) -> Job<'a, T> {
         let item = Some(item);
-        Job { item, queue }
+        Job {
+            item,
+            queue,
+            _counted: Held::new(),
+        }
     }
 
     /// The item by itself; the job counts as done from here on.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use super::{Access, RwLock};
+use crate::testing;
 
 /// Holds a [`RwLock`] for reading until it is dropped.
 #[must_use = "the lock is released when the guard is dropped"]
@@ -24,6 +25,17 @@ pub struct WriteGuard<'a, T: ?Sized> {
 struct Held<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
     access: Access,
+    _counted: testing::Held,
+}
+
+impl<'a, T: ?Sized> Held<'a, T> {
+    fn new(lock: &'a RwLock<T>, access: Access) -> Held<'a, T> {
+        Held {
+            lock,
+            access,
+            _counted: testing::Held::new(),
+        }
+    }
 }
 
 impl<T: ?Sized> Drop for Held<'_, T> {
@@ -38,7 +50,7 @@ impl<'a, T: ?Sized> ReadGuard<'a, T> {
         let access = Access::Read;
         ReadGuard {
             value: lock.value.borrow(),
-            _held: Held { lock, access },
+            _held: Held::new(lock, access),
         }
     }
 }
@@ -49,7 +61,7 @@ impl<'a, T: ?Sized> WriteGuard<'a, T> {
         let access = Access::Write;
         WriteGuard {
             value: lock.value.borrow_mut(),
-            held: Held { lock, access },
+            held: Held::new(lock, access),
         }
     }
 

@@ -5,12 +5,14 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::Semaphore;
+use crate::testing::Held;
 
 /// Permits of a [`Semaphore`], given back when they are dropped. `S` is a reference to it, or an `Rc`.
 #[must_use = "a permit is given back when it is dropped"]
 pub struct Permit<S: Deref<Target = Semaphore>> {
     semaphore: S,
     count: usize,
+    _counted: Held,
 }
 
 /// Permits that borrow nothing.
@@ -19,7 +21,11 @@ pub type OwnedPermit = Permit<Rc<Semaphore>>;
 impl<S: Deref<Target = Semaphore>> Permit<S> {
     /// Of permits that count as held already.
     pub(super) fn new(semaphore: S, count: usize) -> Permit<S> {
-        Permit { semaphore, count }
+        Permit {
+            semaphore,
+            count,
+            _counted: Held::new(),
+        }
     }
 
     /// How many permits it is.
@@ -47,7 +53,7 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
         let left = self.count.checked_sub(count)?;
         let semaphore = self.semaphore.clone();
         self.count = left;
-        Some(Permit { semaphore, count })
+        Some(Permit::new(semaphore, count))
     }
 
     /// Takes the permits away from the semaphore for good.

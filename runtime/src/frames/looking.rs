@@ -1,0 +1,199 @@
+//! What can be asked of the tree. Nothing here changes it.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::tree::FrameId;
+use super::with;
+use crate::cancelled::Cancelled;
+use crate::context::{self, NO_FRAME};
+use crate::label::{FrameKind, Label};
+
+/// The frame that is being polled.
+pub(crate) fn current() -> Option<FrameId> {
+    let index = context::with(|context| context.frame.get());
+    (index != NO_FRAME).then(|| with(|frames| frames.id(index)))
+}
+
+/// The outermost frame around this one.
+pub(crate) fn root(id: FrameId) -> FrameId {
+    nearest(id, |frame| {
+        with(|frames| frames.node(frame.index).parent == NO_FRAME)
+    })
+    .unwrap_or(id)
+}
+
+/// The frame itself or the nearest around it of which `is_it` is true.
+pub(crate) fn nearest(id: FrameId, mut is_it: impl FnMut(FrameId) -> bool) -> Option<FrameId> {
+    let mut at = Some(id).filter(|&id| is_live(id));
+    while let Some(frame) = at {
+        if is_it(frame) {
+            return at;
+        }
+        at = with(|frames| {
+            let parent = frames.node(frame.index).parent;
+            (parent != NO_FRAME).then(|| frames.id(parent))
+        });
+    }
+    None
+}
+
+/// The child frames, the last made first.
+pub(crate) fn children(id: FrameId) -> Vec<FrameId> {
+    if !is_live(id) {
+        return Vec::new();
+    }
+    with(|frames| {
+        let mut children = Vec::new();
+        let mut at = frames.node(id.index).first_child;
+        while at != NO_FRAME {
+            children.push(frames.id(at));
+            at = frames.node(at).next;
+        }
+        children
+    })
+}
+
+/// How many frames keep a waker with this data.
+pub(crate) fn count_wakers(data: *const ()) -> usize {
+    with(|frames| {
+        let wakers = frames.nodes.iter().filter_map(|node| node.waker.as_ref());
+        wakers.filter(|waker| waker.data() == data).count()
+    })
+}
+
+pub(super) fn is_live(id: FrameId) -> bool {
+    with(|frames| frames.is_live(id))
+}
+
+/// Whether the frame is cancelled, by its own cause or from outside.
+pub(crate) fn is_effective(index: u32) -> bool {
+    with(|frames| {
+        frames
+            .nodes
+            .get(index as usize)
+            .is_some_and(|node| node.effective)
+    })
+}
+
+/// As [`is_effective`], for a frame that may be gone: that one is not cancelled.
+pub(crate) fn is_live_and_effective(id: FrameId) -> bool {
+    with(|frames| frames.is_live(id) && frames.node(id.index).effective)
+}
+
+/// Whether the frame around this one is cancelled and the shield does not hide it.
+pub(crate) fn is_cancelled_from_outside(id: FrameId) -> bool {
+    if !is_live(id) {
+        return false;
+    }
+    with(|frames| {
+        let node = frames.node(id.index);
+        let (parent, shield) = (node.parent, node.shield);
+        parent != NO_FRAME && !shield && frames.node(parent).effective
+    })
+}
+
+pub(crate) fn own_cause(id: FrameId) -> Option<Rc<Cancelled>> {
+    if !is_live(id) {
+        return None;
+    }
+    with(|frames| frames.node(id.index).cause.clone())
+}
+
+pub(crate) fn effective_cause(id: FrameId) -> Option<Rc<Cancelled>> {
+    if !is_live(id) {
+        return None;
+    }
+    with(|frames| frames.effective_cause(id.index))
+}
+
+pub(crate) fn label(id: FrameId) -> Option<Label> {
+    with(|frames| match frames.is_live(id) {
+        true => frames.node(id.index).label.clone(),
+        false => None,
+    })
+}
+
+/// The least deadline from the frame up to its first shield, or that it is cancelled already.
+pub(crate) fn effective_deadline(index: u32) -> Result<Option<Instant>, Rc<Cancelled>> {
+    with(|frames| {
+        if let Some(cause) = frames.effective_cause(index) {
+            return Err(cause);
+        }
+        let mut at = index;
+        let mut least: Option<Instant> = None;
+        while at != NO_FRAME {
+            let node = &frames.nodes[at as usize];
+            least = match (least, node.deadline) {
+                (Some(least), Some(own)) => Some(least.min(own)),
+                (least, own) => least.or(own),
+            };
+            at = if node.shield { NO_FRAME } else { node.parent };
+        }
+        Ok(least)
+    })
+}
+
+/// Whether the frame or one around it was asked to come to an end; shields do not hide that.
+pub(crate) fn is_shutdown_requested(index: u32) -> bool {
+    with(|frames| frames.is_shutdown_requested(index))
+}
+
+/// The labels of the tasks below the frame that have not ended.
+pub(crate) fn tasks_below(id: FrameId) -> Vec<Label> {
+    with(|frames| {
+        let mut labels = Vec::new();
+        let mut next = Some(id.index);
+        while let Some(at) = next {
+            let label = frames.nodes[at as usize].label.as_ref();
+            labels.extend(
+                label
+                    .filter(|label| label.kind() == FrameKind::Task)
+                    .cloned(),
+            );
+            next = frames.next(id.index, at, true);
+        }
+        labels
+    })
+}
+
+/// The label of the task, body or main future that the frame belongs to.
+pub(crate) fn task_label(index: u32) -> Option<Label> {
+    with(|frames| {
+        let mut at = index;
+        while at != NO_FRAME {
+            let node = frames.node(at);
+            if let Some(label) = &node.label {
+                if matches!(
+                    label.kind(),
+                    FrameKind::Task | FrameKind::Body | FrameKind::Main
+                ) {
+                    return Some(label.clone());
+                }
+            }
+            at = node.parent;
+        }
+        None
+    })
+}
+
+/// The child task or main future that the frame belongs to; a body belongs to whoever opened its nursery.
+pub(crate) fn task_of(index: u32) -> Option<FrameId> {
+    with(|frames| {
+        let mut at = index;
+        while at != NO_FRAME {
+            let node = &frames.nodes[at as usize];
+            let kind = node.label.as_ref().map(Label::kind);
+            if matches!(kind, Some(FrameKind::Task | FrameKind::Main)) {
+                return Some(frames.id(at));
+            }
+            at = node.parent;
+        }
+        None
+    })
+}
+
+/// How many frames live on this thread.
+pub(crate) fn count() -> usize {
+    with(|frames| frames.live())
+}
