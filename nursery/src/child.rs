@@ -166,21 +166,31 @@ where
 }
 
 impl Status {
+    #[inline]
     fn end(&mut self, frame: &Frame, ended: Ended) {
+        match ended {
+            // Most children end like this.
+            Ended::Done if self.starting.is_none() => {}
+            ended => self.tell(frame, ended),
+        }
+        self.leave();
+    }
+
+    fn tell(&mut self, frame: &Frame, ended: Ended) {
         // Of a child that is being started, the caller of `start` hears first.
         let ended = match self.starting.take() {
             Some(starting) => starting.child_ended(ended, frame),
             None => Some(ended),
         };
-        if matches!(ended, Some(Ended::Cut)) && !self.daemon {
-            self.state.child_was_cut();
-        }
-        if let Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))) = ended {
-            if let Some(label) = frame.label() {
-                self.state.record(&label, ended);
+        match ended {
+            Some(Ended::Cut) if !self.daemon => self.state.child_was_cut(),
+            Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))) => {
+                if let Some(label) = frame.label() {
+                    self.state.record(&label, ended);
+                }
             }
+            Some(Ended::Done | Ended::Cut) | None => {}
         }
-        self.leave();
     }
 
     fn leave(&mut self) {

@@ -121,7 +121,7 @@ impl<'a, V> Driver<'a, V> {
 
     fn poll<F>(
         &mut self,
-        body: Pin<&mut Framed<F>>,
+        mut body: Pin<&mut Framed<F>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<V, NurseryError>>
     where
@@ -134,36 +134,47 @@ impl<'a, V> Driver<'a, V> {
         );
         let yielded = std::mem::replace(&mut self.yielded, true);
         let frame = state.scope.frame();
-        if state.queue.begin_poll(&own_waker(cx)) {
+        let Some(turns) = state.queue.begin_poll(&own_waker(cx)) else {
+            // It is of the current run, which is of this thread.
+            return Poll::Pending;
+        };
+        if turns.is_new_waker() {
             frame.set_waker(cx.waker().clone());
         }
         let entered = frame.enter_below_current();
         let current = Current::set(state);
-        state.queue.run_ready();
-        if matches!(self.body, Body::Running) && state.queue.take_body() {
-            self.poll_body(body);
-        }
-        let body = matches!(self.body, Body::Running);
-        if body || state.live() > 0 {
-            waits_for(|| match (body, state.live()) {
+        let has_ended = loop {
+            turns.run_ready();
+            if turns.take_body() && self.is_body_running() {
+                self.poll_body(body.as_mut());
+            }
+            if !self.is_body_running() {
+                if state.live() == 0 {
+                    break true;
+                }
+                if state.only_daemons() {
+                    state.scope.cancel_at(
+                        CancelKind::MainDone,
+                        self.body_label.site(),
+                        "only daemons were left",
+                    );
+                }
+            }
+            if !turns.goes_on() {
+                break false;
+            }
+        };
+        if !has_ended {
+            waits_for(|| match (self.is_body_running(), state.live()) {
                 (true, 0) => "its body".to_owned(),
                 (true, tasks) => format!("its body and {tasks} of its tasks"),
                 (false, tasks) => format!("{tasks} of its tasks"),
             });
         }
-        if body {
-            return Poll::Pending;
-        }
-        if state.only_daemons() {
-            state.scope.cancel_at(
-                CancelKind::MainDone,
-                self.body_label.site(),
-                "only daemons were left",
-            );
-        }
         drop(current);
         drop(entered);
-        if state.live() > 0 {
+        drop(turns);
+        if !has_ended {
             return Poll::Pending;
         }
         if !yielded {
@@ -173,6 +184,10 @@ impl<'a, V> Driver<'a, V> {
             return Poll::Pending;
         }
         self.finish()
+    }
+
+    fn is_body_running(&self) -> bool {
+        matches!(self.body, Body::Running)
     }
 
     fn poll_body<F>(&mut self, mut body: Pin<&mut Framed<F>>)

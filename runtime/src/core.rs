@@ -131,8 +131,8 @@ impl Drop for Installed {
         context::with(|context| {
             context.run.set(ptr::null());
             context.inbox.set(ptr::null());
-            context.turn.set(None);
         });
+        context::forget_turn();
         drop(core);
     }
 }
@@ -226,7 +226,7 @@ impl Core {
     fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut wakers = self.wakers.take();
         let result = self.reactor.wait(timeout, &mut wakers);
-        context::with(|context| context.turn.set(None));
+        context::forget_turn();
         for waker in wakers.drain(..) {
             waker.wake();
         }
