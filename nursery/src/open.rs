@@ -13,9 +13,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use nestling_runtime::{
-    CancelKind, Frame, FrameKind, Framed, Label, Step, describe, own_waker, waits_for,
-};
+use nestling_runtime::{CancelKind, Frame, FrameKind, Framed, Label, Step, describe, waits_for};
 
 use crate::error::NurseryError;
 use crate::nursery::Nursery;
@@ -134,7 +132,7 @@ impl<'a, V> Driver<'a, V> {
         );
         let yielded = std::mem::replace(&mut self.yielded, true);
         let frame = state.scope.frame();
-        let Some(turns) = state.queue.begin_poll(&own_waker(cx)) else {
+        let Some(turns) = state.queue.begin_poll(cx) else {
             // It is of the current run, which is of this thread.
             return Poll::Pending;
         };

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::panic::{Location, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -186,29 +187,36 @@ impl State {
 }
 
 thread_local! {
-    /// The nursery whose task is being polled.
-    static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
+    /// The nursery whose task is being polled. What is in it is a guard's, which takes it out again, so that
+    /// the cell needs no destructor and is cheap to reach.
+    static CURRENT: Cell<Option<ManuallyDrop<Rc<State>>>> = const { Cell::new(None) };
 }
 
 /// Makes a nursery the current one until it is dropped.
 pub(crate) struct Current {
-    outer: Option<Rc<State>>,
+    outer: Option<ManuallyDrop<Rc<State>>>,
 }
 
 impl Current {
     pub(crate) fn set(state: &Rc<State>) -> Current {
-        let state = Rc::clone(state);
+        let state = ManuallyDrop::new(Rc::clone(state));
         Current {
-            outer: CURRENT.with(|current| current.replace(Some(state))),
+            outer: CURRENT.replace(Some(state)),
         }
+    }
+
+    fn get() -> Option<Rc<State>> {
+        let state = CURRENT.take();
+        let current = state.as_deref().cloned();
+        CURRENT.set(state);
+        current
     }
 }
 
 impl Drop for Current {
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        let inner = CURRENT.with(|current| current.replace(outer));
-        drop(inner);
+        let inner = CURRENT.replace(self.outer.take());
+        drop(inner.map(ManuallyDrop::into_inner));
     }
 }
 
@@ -220,8 +228,7 @@ pub(crate) fn report_cleanup(site: &'static Location<'static>, error: BoxError) 
         Some(task) => format!("clean-up in {task}"),
         None => String::from("clean-up"),
     };
-    let state = CURRENT.with(|current| current.borrow().clone());
-    match state {
+    match Current::get() {
         Some(state) => {
             let label = Label::of::<()>(FrameKind::Scope, site).named(Some(name.into()));
             // Not an echo, whatever it says: a clean-up runs shielded.

@@ -144,20 +144,21 @@ fn remove_any(id: FrameId) {
 }
 
 /// Hangs the frame below the current one unless it is there already. Whether it is cancelled there.
+#[inline]
 pub(crate) fn arrive(id: FrameId) -> bool {
     let parent = context::with(|context| context.frame.get());
     let known = with(|frames| {
         let node = frames.node(id.index);
-        let (old, is_guest) = (node.parent, node.is(GUEST) || node.guests > 0);
-        let is_alone = old == NO_FRAME && node.first_child == NO_FRAME && !is_guest;
-        let effective = node.is(EFFECTIVE);
-        if parent != NO_FRAME && is_guest {
-            frames.node(parent).set(TOUCHED, true);
-        }
+        let is_guest = node.is(GUEST) || node.guests > 0;
         // The second only if somebody enters a frame twice.
-        if old == parent || id.index == parent {
+        if node.parent == parent || id.index == parent {
+            let effective = node.is(EFFECTIVE);
+            if is_guest && parent != NO_FRAME {
+                frames.node(parent).set(TOUCHED, true);
+            }
             return Some(effective);
         }
+        let is_alone = node.parent == NO_FRAME && node.first_child == NO_FRAME && !is_guest;
         if is_alone && !stranded::are_there() {
             // Most frames come here once: there is nothing to refresh but the frame itself.
             let from_outside = frames.link(id.index, parent);
@@ -168,13 +169,21 @@ pub(crate) fn arrive(id: FrameId) -> bool {
         }
         None
     });
-    known.unwrap_or_else(|| {
-        change(|frames, woken| frames.attach(id.index, parent, woken));
-        if stranded::are_there() {
-            waking::wake_stranded_around(id);
+    known.unwrap_or_else(|| move_below(id, parent))
+}
+
+#[cold]
+fn move_below(id: FrameId, parent: u32) -> bool {
+    change(|frames, woken| {
+        if parent != NO_FRAME && frames.holds(id.index) {
+            frames.node(parent).set(TOUCHED, true);
         }
-        is_effective(id.index)
-    })
+        frames.attach(id.index, parent, woken);
+    });
+    if stranded::are_there() {
+        waking::wake_stranded_around(id);
+    }
+    is_effective(id.index)
 }
 
 /// Stores whom the frame's last poll was for.

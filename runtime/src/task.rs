@@ -17,7 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use async_task::Runnable;
 
@@ -26,6 +26,7 @@ use crate::core;
 use crate::inbox::{Inbox, Message};
 use crate::panics::Panics;
 use crate::remote::Remote;
+use crate::waits;
 
 /// A task that is ready to be polled. The queue that it belongs to is its metadata rather than a
 /// captured `Arc`: async-task clones a waker around each call of a `schedule` that captures something,
@@ -79,7 +80,7 @@ pub struct TaskQueue {
 struct Local {
     ready: RefCell<VecDeque<Task>>,
     /// Whoever polls the owner.
-    owner: Cell<Option<Waker>>,
+    owner: RefCell<Option<Waker>>,
     /// The owner has been woken since it was last polled, or is being polled.
     notified: Cell<bool>,
     /// The owner's own part (the body of a nursery) has been woken.
@@ -178,25 +179,19 @@ impl TaskQueue {
         Waker::from(Arc::clone(self))
     }
 
-    /// Begins a poll of the owner by whoever is behind `waker`. What becomes ready meanwhile wakes nobody: either
-    /// this poll gets to it (see [`Turns::goes_on`]), or its end wakes the owner.
+    /// Begins a poll of the owner. What becomes ready meanwhile wakes nobody: either this poll gets to it (see
+    /// [`Turns::goes_on`]), or its end wakes the owner.
     ///
     /// `None` on another thread than the one which made the queue.
-    pub fn begin_poll(&self, waker: &Waker) -> Option<Turns<'_>> {
+    pub fn begin_poll(&self, cx: &Context<'_>) -> Option<Turns<'_>> {
         let local = self.local.get()?;
         local.notified.set(true);
-        let (owner, old, is_new) = match local.owner.take() {
-            Some(owner) if owner.will_wake(waker) => (owner, None, false),
-            old => (waker.clone(), old, true),
-        };
-        local.owner.set(Some(owner));
-        let turns = Turns {
+        let is_new = !local.is_owned_by(cx.waker()) && local.set_owner(waits::own_waker(cx));
+        Some(Turns {
             local,
             inbox: &self.inbox,
             is_new,
-        };
-        drop(old);
-        Some(turns)
+        })
     }
 
     /// Notes that the owner is being dropped: nobody is to be woken for it any more. Gives back the
@@ -345,6 +340,24 @@ impl Local {
         task
     }
 
+    /// Whether `waker` is that of whoever polls the owner.
+    #[inline]
+    fn is_owned_by(&self, waker: &Waker) -> bool {
+        let owner = self.owner.borrow();
+        owner.as_ref().is_some_and(|owner| owner.will_wake(waker))
+    }
+
+    /// Sets whom to wake. `false`: it was the same before.
+    fn set_owner(&self, owner: Waker) -> bool {
+        if self.is_owned_by(&owner) {
+            return false;
+        }
+        let old = self.owner.replace(Some(owner));
+        // Foreign code, which finds nothing borrowed.
+        drop(old);
+        true
+    }
+
     /// Wakes the owner once per poll.
     fn notify(&self) {
         if self.notified.replace(true) {
@@ -390,15 +403,16 @@ impl Restore<'_> {
 
 impl Drop for Restore<'_> {
     fn drop(&mut self) {
-        let newer = self.local.owner.take();
         let old = self.waker.take();
-        match newer {
-            Some(newer) => {
-                self.local.owner.set(Some(newer));
-                drop(old);
+        let spare = {
+            let mut owner = self.local.owner.borrow_mut();
+            match &*owner {
+                // A newer one.
+                Some(_) => old,
+                None => std::mem::replace(&mut *owner, old),
             }
-            None => self.local.owner.set(old),
-        }
+        };
+        drop(spare);
     }
 }
 

@@ -49,6 +49,8 @@ mod panics;
 mod prim;
 #[path = "stand_in/reactor.rs"]
 mod reactor;
+#[path = "stand_in/waits.rs"]
+mod waits;
 
 #[macro_use]
 mod check;

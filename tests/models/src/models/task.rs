@@ -128,7 +128,8 @@ impl Nursery {
 
     fn poll(&self) {
         let main = Waker::from(self.main.clone());
-        let turns = self.queue.begin_poll(&main).expect("its own thread");
+        let cx = Context::from_waker(&main);
+        let turns = self.queue.begin_poll(&cx).expect("its own thread");
         loop {
             turns.run_ready();
             if !turns.goes_on() {
