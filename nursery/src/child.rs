@@ -20,12 +20,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nestling_runtime::{Frame, Framed, Label, Step, describe};
+use nestling_runtime::{Frame, Framed, Label, Step};
 use pin_project_lite::pin_project;
 
 use crate::outcome::Outcome;
 use crate::start::Starting;
-use crate::state::{Ended, State};
+use crate::state::{Ended, State, report_second_panic};
 
 /// What is known of a child beside its future.
 pub(crate) struct Plan {
@@ -155,13 +155,7 @@ where
     fn drop_after_panic(self: Pin<&mut Self>) {
         let this = self.project();
         let dropped = catch_unwind(AssertUnwindSafe(|| this.future.drop_in(this.frame)));
-        if let Err(payload) = dropped {
-            let panic = describe(&*payload);
-            tracing::error!(
-                panic,
-                "a destructor panicked too, in a task that had panicked"
-            );
-        }
+        report_second_panic(dropped, "a task");
     }
 }
 

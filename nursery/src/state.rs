@@ -6,8 +6,9 @@ use std::mem::ManuallyDrop;
 use std::panic::{Location, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
-use nestling_runtime::{CancelKind, Cancelled, FrameKind, Label, TaskQueue, describe};
+use nestling_runtime::{CancelKind, Cancelled, FrameKind, Label, TaskQueue, describe, waits_for};
 
 use crate::error::{BoxError, NurseryError, StartError};
 use crate::multi_error::{MultiError, TaskError};
@@ -63,6 +64,22 @@ impl State {
     /// Only daemons are left, at least one.
     pub(crate) fn only_daemons(&self) -> bool {
         self.live.get() > 0 && self.foreground.get() == 0
+    }
+
+    /// The body has ended and nobody else keeps the nursery open.
+    #[cold]
+    pub(crate) fn cancel_daemons(&self, body: &Label) {
+        self.scope
+            .cancel_at(CancelKind::MainDone, body.site(), "only daemons were left");
+    }
+
+    /// Says what the nursery waits for.
+    pub(crate) fn note_wait(&self, for_body: bool) {
+        waits_for(|| match (for_body, self.live()) {
+            (true, 0) => "its body".to_owned(),
+            (true, tasks) => format!("its body and {tasks} of its tasks"),
+            (false, tasks) => format!("{tasks} of its tasks"),
+        });
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -148,6 +165,21 @@ impl State {
         resume_unwind(first);
     }
 
+    /// Everything has ended: resumes a panic, or tells whether the body's value counts. `Pending`: there is nothing
+    /// to report but a cancellation from outside, which goes on.
+    pub(crate) fn end(&self, has_value: bool, body: &Label) -> Poll<Result<(), NurseryError>> {
+        self.resume_panic();
+        let result = match self.take_failures() {
+            Some(failed) => Err(failed),
+            None if has_value => Ok(()),
+            None if self.scope.frame().is_cancelled_from_outside() => return Poll::Pending,
+            None => Err(NurseryError::Cancelled(self.cause(body))),
+        };
+        self.queue.clear();
+        self.scope.end();
+        Poll::Ready(result)
+    }
+
     pub(crate) fn has_bad_news(&self) -> bool {
         !self.failures.borrow().is_empty() || !self.panics.borrow().is_empty()
     }
@@ -217,6 +249,18 @@ impl Drop for Current {
     fn drop(&mut self) {
         let inner = CURRENT.replace(self.outer.take());
         drop(inner.map(ManuallyDrop::into_inner));
+    }
+}
+
+/// Of what had panicked, a destructor panicked too, and the first panic goes first.
+#[cold]
+pub(crate) fn report_second_panic(dropped: Result<(), Payload>, what: &str) {
+    if let Err(payload) = dropped {
+        let panic = describe(&*payload);
+        tracing::error!(
+            panic,
+            "a destructor panicked too, in {what} that had panicked"
+        );
     }
 }
 
