@@ -186,12 +186,16 @@ impl TaskQueue {
     pub fn begin_poll(&self, cx: &Context<'_>) -> Option<Turns<'_>> {
         let local = self.local.get()?;
         local.notified.set(true);
-        let is_new = !local.is_owned_by(cx.waker()) && local.set_owner(waits::own_waker(cx));
-        Some(Turns {
+        let mut turns = Turns {
             local,
             inbox: &self.inbox,
-            is_new,
-        })
+            is_new: false,
+        };
+        if !local.is_owned_by(cx.waker()) {
+            // Cloned and dropped by foreign code; if that panics, what is ready still wakes somebody.
+            turns.is_new = local.set_owner(waits::own_waker(cx));
+        }
+        Some(turns)
     }
 
     /// Notes that the owner is being dropped: nobody is to be woken for it any more. Gives back the
