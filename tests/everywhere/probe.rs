@@ -43,15 +43,12 @@ impl Drop for Guard<'_> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Time {
     /// It jumps to the next deadline when there is nothing to do.
-    #[allow(dead_code, reason = "not every test program goes without the system")]
     Virtual,
     /// For what comes from the system.
-    #[allow(dead_code, reason = "not every test program meets the system")]
     Real,
 }
 
 /// Stops `program` everywhere, in virtual time.
-#[allow(dead_code, reason = "not every test program goes without the system")]
 #[track_caller]
 pub(crate) fn everywhere<P: AsyncFn(&Probe)>(program: P) {
     everywhere_in(Time::Virtual, program);

@@ -6,6 +6,8 @@ mod client;
 mod closed_output;
 mod command_lines;
 mod echo;
+#[path = "../../examples/kit/mod.rs"]
+mod kit;
 mod program;
 mod server;
 mod stopping;

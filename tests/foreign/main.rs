@@ -1,0 +1,8 @@
+//! What other crates do with Nestling's futures.
+
+mod combinators;
+mod drops;
+mod panicking_wakers;
+mod steps;
+#[path = "../support/mod.rs"]
+mod support;

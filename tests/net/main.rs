@@ -1,0 +1,6 @@
+//! The network: names, connections and servers.
+
+mod lookup;
+mod serve;
+mod support;
+mod tcp;
