@@ -8,6 +8,7 @@
 //! code and may come back here.
 
 mod looking;
+mod short;
 mod stranded;
 mod tree;
 mod waking;
@@ -20,6 +21,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 pub(crate) use self::looking::*;
+pub(crate) use self::short::*;
 pub(crate) use self::tree::FrameId;
 use self::tree::Frames;
 use self::waking::wake_all;

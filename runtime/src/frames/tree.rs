@@ -4,15 +4,33 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::Instant;
 
+use super::short::OwnTimer;
 use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
+use crate::timers::TimerKey;
 
 /// Names a frame for as long as it lives; a stale one names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FrameId {
     pub(crate) index: u32,
     pub(super) generation: u32,
+}
+
+impl FrameId {
+    /// Names no frame, whatever there is.
+    pub(crate) const NONE: FrameId = FrameId {
+        index: NO_FRAME,
+        generation: 0,
+    };
+
+    #[cfg(test)]
+    pub(crate) fn numbered(index: u32) -> FrameId {
+        FrameId {
+            index,
+            generation: 1,
+        }
+    }
 }
 
 pub(super) struct Node {
@@ -35,6 +53,8 @@ pub(super) struct Node {
     pub(super) touched: bool,
     /// Polls in a row, while it was cancelled, in which no such child was polled.
     pub(super) untouched: u8,
+    /// The timer that the frame's deadline has, once the loop has looked.
+    pub(super) timer: TimerKey,
     pub(super) deadline: Option<Instant>,
     pub(super) cause: Option<Rc<Cancelled>>,
     pub(super) waker: Option<Waker>,
@@ -59,6 +79,7 @@ impl Node {
             stalled: false,
             touched: false,
             untouched: 0,
+            timer: TimerKey::NONE,
             deadline: None,
             cause: None,
             waker: None,
@@ -164,8 +185,9 @@ impl Frames {
         node.touched = false;
         node.untouched = 0;
         node.deadline = None;
+        let timer = OwnTimer(std::mem::replace(&mut node.timer, TimerKey::NONE));
         let name = node.label.take().and_then(Label::into_name);
-        let contents = (node.waker.take(), node.cause.take(), name);
+        let contents = (node.waker.take(), node.cause.take(), name, timer);
         self.live -= 1;
         if self.live == 0 {
             // The last one. Nobody else frees the slab at the end of the thread.
