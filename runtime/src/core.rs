@@ -205,15 +205,25 @@ impl Core {
         // The clock has been read for this turn.
         context::with(|context| context.turn.set(Some(now)));
         let now = self.nanos(now);
+        let mut wakers = self.wakers.take();
         // What is armed meanwhile for a moment that has passed fires in this round too, and cannot
         // be endless: firing wakes and cancels, it runs nobody.
-        while let Some(action) = timers::with(|timers| timers.pop_expired(now)) {
-            match action {
-                Action::Wake(waker) => waker.wake(),
-                Action::Cancel(frame) => frames::cancel_by_deadline(frame),
-                Action::Call(call) => call(),
+        loop {
+            let other = timers::with(|timers| timers.pop_wakers(now, &mut wakers));
+            if wakers.is_empty() && other.is_none() {
+                break;
+            }
+            for waker in wakers.drain(..) {
+                waker.wake();
+            }
+            match other {
+                Some(Action::Cancel(frame)) => frames::cancel_by_deadline(frame),
+                Some(Action::Call(call)) => call(),
+                Some(Action::Wake(waker)) => waker.wake(),
+                None => {}
             }
         }
+        self.wakers.set(wakers);
     }
 
     /// Looks at I/O without waiting, and wakes whom it concerns.

@@ -74,6 +74,9 @@ struct Noted {
 /// So many frames are noted before those that are gone are looked for.
 const NOTED_MAX: usize = 256;
 
+/// So many wakers are taken out at a time.
+const WAKERS_MAX: usize = 64;
+
 pub(crate) struct Timers {
     heap: Heap,
     actions: Vec<Stored>,
@@ -210,6 +213,19 @@ impl Timers {
             Stored::Cancel(frame) if frame != FrameId::NONE => Some(Action::Cancel(frame)),
             _ => self.take(TimerKey(slot)),
         }
+    }
+
+    /// Takes out wakers whose deadlines are not after `now`, up to some number, or to a timer that does something
+    /// else, which is returned. Taking them out together lets the processor wait for several of them at a time,
+    /// as each is somewhere else in memory; waking one makes it wait for what is under way.
+    pub(crate) fn pop_wakers(&mut self, now: u64, wakers: &mut Vec<Waker>) -> Option<Action> {
+        while wakers.len() < WAKERS_MAX {
+            match self.pop_expired(now)? {
+                Action::Wake(waker) => wakers.push(waker),
+                other => return Some(other),
+            }
+        }
+        None
     }
 
     /// How many timers are armed.
