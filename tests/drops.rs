@@ -134,8 +134,13 @@ fn children_that_are_ready_are_dropped_unpolled() {
             }
             sleep_forever().await;
         }));
-        assert!(poll_once(&mut nursery).await.is_pending());
-        drop(nursery);
+        let outer = open_nursery(async |outer| {
+            // As long as others are ready too, a poll of a nursery is one turn of it.
+            outer.start_soon(async {});
+            assert!(poll_once(&mut nursery).await.is_pending());
+            drop(nursery);
+        });
+        outer.await.unwrap();
     });
     assert_eq!((counts.polls(), counts.drops()), (0, 5));
 }
@@ -579,6 +584,25 @@ fn children_of_a_forgotten_nursery_never_run_again() {
         assert_eq!(counts.polls(), polls);
     });
     assert_eq!(counts.drops(), 0);
+}
+
+#[test]
+fn what_is_ready_in_a_forgotten_nursery_holds_up_nobody() {
+    let _leaks = LeakCheck::but_for_descriptors();
+    let counts = Counts::new();
+    nestling::run(async {
+        let mut nursery = Box::pin(open_nursery(async |nursery| {
+            nursery.start_soon(yield_n(1000));
+        }));
+        assert!(poll_once(&mut nursery).await.is_pending());
+        leak(nursery);
+        let nursery = open_nursery(async |nursery| {
+            nursery.start_soon(counts.of(yield_n(300)));
+            sleep(Duration::from_millis(1)).await;
+        });
+        nursery.await.unwrap();
+    });
+    assert_eq!(counts.polls(), 301);
 }
 
 #[test]

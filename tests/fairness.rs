@@ -354,6 +354,93 @@ fn a_self_waking_body_and_a_self_waking_main_starve_nobody() {
 }
 
 #[test]
+fn a_nursery_goes_on_within_a_poll_while_nothing_else_is_ready() {
+    let counts = Counts::new();
+    let nursery = open_nursery(async |nursery| {
+        nursery.start_soon(yield_n(50));
+    });
+    run(counts.of(nursery)).unwrap();
+    // And one more as it lets others run before it ends.
+    assert!(counts.polls() <= 2, "{} polls", counts.polls());
+}
+
+#[test]
+fn two_busy_nurseries_of_one_task_take_turns() {
+    let turns = RefCell::new(Vec::new());
+    let busy = |name: char| {
+        let turns = &turns;
+        async move {
+            open_nursery(async |nursery| {
+                nursery.start_soon(async {
+                    for _ in 0..200 {
+                        turns.borrow_mut().push(name);
+                        checkpoint().await;
+                    }
+                });
+            })
+            .await
+            .unwrap();
+        }
+    };
+    run(async { join_all([busy('a'), busy('b')]).await });
+    let turns = turns.into_inner();
+    // The first does not know of the second before that has been polled.
+    let alone = turns.iter().take_while(|&&name| name == 'a').count();
+    assert!(alone <= 61, "{alone} turns");
+    let both = &turns[alone..2 * (200 - alone)];
+    let is_fair = both.chunks(2).all(|pair| pair == ['b', 'a']);
+    assert!(is_fair, "{both:?}");
+}
+
+#[test]
+fn what_stands_beside_a_busy_nursery_in_its_task_is_polled_within_61_polls() {
+    let (polls, most) = (Cell::new(0), Cell::new(0));
+    let busy = async {
+        open_nursery(async |nursery| {
+            nursery.start_soon(async {
+                loop {
+                    polls.set(polls.get() + 1);
+                    checkpoint().await;
+                }
+            });
+        })
+        .await
+    };
+    let beside = async {
+        for _ in 0..100 {
+            most.set(most.get().max(polls.take()));
+            checkpoint().await;
+        }
+    };
+    run(async { assert!(matches!(select(busy, beside).await, Either::Second(()))) });
+    assert!(most.get() > 0, "they take turns");
+    assert!(most.get() <= 61, "{} polls at a time", most.get());
+}
+
+#[test]
+fn a_busy_nursery_lets_messages_in_between_two_turns() {
+    let arrived = Arc::new(AtomicBool::new(false));
+    run(async {
+        open_nursery(async |nursery| {
+            nursery.start_soon(async {
+                for _ in 0..200 {
+                    arrived.store(false, Ordering::SeqCst);
+                    let arrived = Arc::clone(&arrived);
+                    let arrives = Arc::clone(&arrived);
+                    RunHandle::current()
+                        .run_soon(move || arrives.store(true, Ordering::SeqCst))
+                        .unwrap();
+                    checkpoint().await;
+                    assert!(arrived.load(Ordering::SeqCst));
+                }
+            });
+        })
+        .await
+        .unwrap();
+    });
+}
+
+#[test]
 fn busy_children_of_two_nurseries_share_the_turns() {
     let (left, right) = (Counts::new(), Counts::new());
     run(async {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use nestling::sync::Event;
 use nestling::{
     CancelScope, NurseryError, checkpoint, is_cancelled, ok, open_nursery, shield, sleep,
     sleep_forever, statistics,
@@ -196,7 +197,8 @@ fn a_nursery_that_left_a_scope_is_not_cancelled_with_it() {
     let value = run(async {
         let nursery = open_nursery(async |nursery| {
             let child = nursery.spawn(async {
-                yield_n(10).await;
+                // More than the nursery does in a poll.
+                yield_n(200).await;
                 ok(5)
             });
             ok(child.await?)
@@ -395,16 +397,37 @@ fn a_nursery_wakes_its_poller_once_for_many_children() {
 
 #[test]
 fn a_waker_that_panics_when_it_is_woken_is_the_waking_task_s_panic() {
-    // A child that wakes itself wakes its nursery, by the waker that this one was polled with last.
+    // Who wakes a child wakes its nursery, by the waker that this one was polled with last.
     let counts = Counts::new();
     let message = message_of(|| {
+        let event = Event::new();
         run(async {
             let mut nursery = Box::pin(open_nursery(async |nursery| {
                 nursery.start_soon(counts.of(sleep_forever()));
-                nursery.start_soon(counts.of(yield_n(3)));
+                nursery.start_soon(counts.of(event.wait()));
                 sleep_forever().await;
             }));
-            assert!(poll_once(&mut nursery).await.is_pending());
+            let waker = waker_of(&Arc::new(PanicOnWake));
+            let mut cx = Context::from_waker(&waker);
+            assert!(nursery.as_mut().poll(&mut cx).is_pending());
+            event.set();
+        })
+    });
+    assert!(message.contains("when it is woken"), "{message}");
+    assert_eq!(counts.drops(), 2);
+}
+
+#[test]
+fn a_waker_that_panics_at_the_end_of_a_poll_is_the_poll_s_panic() {
+    // A nursery that has more to do than one poll may wakes whoever polls it.
+    let counts = Counts::new();
+    let message = message_of(|| {
+        run(async {
+            let nursery = open_nursery(async |nursery| {
+                nursery.start_soon(counts.of(sleep_forever()));
+                nursery.start_soon(counts.of(yield_n(200)));
+                sleep_forever().await;
+            });
             with_waker(waker_of(&Arc::new(PanicOnWake)), nursery).await
         })
     });

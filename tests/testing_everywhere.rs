@@ -356,7 +356,7 @@ fn a_failure_names_the_task_and_what_it_waited_for() {
         text.contains("a checkpoint in task `doorman` (tests/testing_everywhere.rs:"),
         "{text}"
     );
-    let settings = CancelEverywhere::new().only([Disturbance::Cancel(10)]);
+    let settings = CancelEverywhere::new().only([Disturbance::Cancel(9)]);
     let text = said(settings, async || {
         let has_key = Cell::new(false);
         open_nursery(async |nursery| {

@@ -20,12 +20,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nestling_runtime::{Frame, Framed, Label, Step, describe};
+use nestling_runtime::{Frame, Framed, Label, Step};
 use pin_project_lite::pin_project;
 
 use crate::outcome::Outcome;
 use crate::start::Starting;
-use crate::state::{Ended, State};
+use crate::state::{Ended, State, report_second_panic};
 
 /// What is known of a child beside its future.
 pub(crate) struct Plan {
@@ -155,32 +155,36 @@ where
     fn drop_after_panic(self: Pin<&mut Self>) {
         let this = self.project();
         let dropped = catch_unwind(AssertUnwindSafe(|| this.future.drop_in(this.frame)));
-        if let Err(payload) = dropped {
-            let panic = describe(&*payload);
-            tracing::error!(
-                panic,
-                "a destructor panicked too, in a task that had panicked"
-            );
-        }
+        report_second_panic(dropped, "a task");
     }
 }
 
 impl Status {
+    #[inline]
     fn end(&mut self, frame: &Frame, ended: Ended) {
+        match ended {
+            // Most children end like this.
+            Ended::Done if self.starting.is_none() => {}
+            ended => self.tell(frame, ended),
+        }
+        self.leave();
+    }
+
+    fn tell(&mut self, frame: &Frame, ended: Ended) {
         // Of a child that is being started, the caller of `start` hears first.
         let ended = match self.starting.take() {
             Some(starting) => starting.child_ended(ended, frame),
             None => Some(ended),
         };
-        if matches!(ended, Some(Ended::Cut)) && !self.daemon {
-            self.state.child_was_cut();
-        }
-        if let Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))) = ended {
-            if let Some(label) = frame.label() {
-                self.state.record(&label, ended);
+        match ended {
+            Some(Ended::Cut) if !self.daemon => self.state.child_was_cut(),
+            Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))) => {
+                if let Some(label) = frame.label() {
+                    self.state.record(&label, ended);
+                }
             }
+            Some(Ended::Done | Ended::Cut) | None => {}
         }
-        self.leave();
     }
 
     fn leave(&mut self) {

@@ -11,16 +11,14 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
-use nestling_runtime::{
-    CancelKind, Frame, FrameKind, Framed, Label, Step, describe, own_waker, waits_for,
-};
+use nestling_runtime::{Frame, FrameKind, Framed, Label, Step};
 
 use crate::error::NurseryError;
 use crate::nursery::Nursery;
 use crate::outcome::Outcome;
-use crate::state::{Current, Ended, State};
+use crate::state::{Current, Ended, State, report_second_panic};
 
 /// Opens a nursery, runs `body` with it, and returns when the body and all children have ended.
 ///
@@ -47,6 +45,12 @@ use crate::state::{Current, Ended, State};
 ///
 /// The nursery's future never ends before its last child. The first failure, of the body or of a
 /// child, cancels the rest; what else fails while it unwinds is kept as well.
+///
+/// # Cost of depth
+/// Children are polled by their nursery, and a nursery by the task it is in. So a wake-up that comes from outside of
+/// k nested nurseries (a socket, a timer, a task further out) takes k steps up and k polls down, some 620
+/// instructions a level; one that comes from a sibling or the task itself takes none. What has to be fast
+/// belongs into a nursery further out, which `start_soon` of an outer nursery does from anywhere inside.
 ///
 /// # Errors
 /// [`NurseryError::Failed`] with everything that failed; [`NurseryError::Cancelled`] if nothing
@@ -121,7 +125,7 @@ impl<'a, V> Driver<'a, V> {
 
     fn poll<F>(
         &mut self,
-        body: Pin<&mut Framed<F>>,
+        mut body: Pin<&mut Framed<F>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<V, NurseryError>>
     where
@@ -134,36 +138,39 @@ impl<'a, V> Driver<'a, V> {
         );
         let yielded = std::mem::replace(&mut self.yielded, true);
         let frame = state.scope.frame();
-        if state.queue.begin_poll(&own_waker(cx)) {
+        let Some(turns) = state.queue.begin_poll(cx) else {
+            // It is of the current run, which is of this thread.
+            return Poll::Pending;
+        };
+        if turns.is_new_waker() {
             frame.set_waker(cx.waker().clone());
         }
         let entered = frame.enter_below_current();
         let current = Current::set(state);
-        state.queue.run_ready();
-        if matches!(self.body, Body::Running) && state.queue.take_body() {
-            self.poll_body(body);
-        }
-        let body = matches!(self.body, Body::Running);
-        if body || state.live() > 0 {
-            waits_for(|| match (body, state.live()) {
-                (true, 0) => "its body".to_owned(),
-                (true, tasks) => format!("its body and {tasks} of its tasks"),
-                (false, tasks) => format!("{tasks} of its tasks"),
-            });
-        }
-        if body {
-            return Poll::Pending;
-        }
-        if state.only_daemons() {
-            state.scope.cancel_at(
-                CancelKind::MainDone,
-                self.body_label.site(),
-                "only daemons were left",
-            );
+        let has_ended = loop {
+            turns.run_ready();
+            if turns.take_body() && self.is_body_running() {
+                self.poll_body(body.as_mut());
+            }
+            if !self.is_body_running() {
+                if state.live() == 0 {
+                    break true;
+                }
+                if state.only_daemons() {
+                    state.cancel_daemons(&self.body_label);
+                }
+            }
+            if !turns.goes_on() {
+                break false;
+            }
+        };
+        if !has_ended {
+            state.note_wait(self.is_body_running());
         }
         drop(current);
         drop(entered);
-        if state.live() > 0 {
+        drop(turns);
+        if !has_ended {
             return Poll::Pending;
         }
         if !yielded {
@@ -173,6 +180,10 @@ impl<'a, V> Driver<'a, V> {
             return Poll::Pending;
         }
         self.finish()
+    }
+
+    fn is_body_running(&self) -> bool {
+        matches!(self.body, Body::Running)
     }
 
     fn poll_body<F>(&mut self, mut body: Pin<&mut Framed<F>>)
@@ -197,13 +208,7 @@ impl<'a, V> Driver<'a, V> {
             Ok(Poll::Ready(None)) => Ended::Cut,
             Err(payload) => {
                 let dropped = catch_unwind(AssertUnwindSafe(|| body.drop_in(&self.body_frame)));
-                if let Err(payload) = dropped {
-                    let panic = describe(&*payload);
-                    tracing::error!(
-                        panic,
-                        "a destructor panicked too, in a nursery's body that had panicked"
-                    );
-                }
+                report_second_panic(dropped, "a nursery's body");
                 Ended::Panicked(payload)
             }
         };
@@ -220,7 +225,7 @@ impl<'a, V> Driver<'a, V> {
         let frame = self.state.scope.frame();
         frame.set_guest(false);
         let body = std::mem::replace(&mut self.body, Body::Unwinding);
-        let body = match body {
+        let value = match body {
             // Part of the work was cut off by a cancel from outside, so the value is not the whole's: a limit
             // in time around a nursery whose body has ended is not to be missed.
             Body::Value(value) if self.state.has_bad_news() || self.is_cut_from_outside() => {
@@ -229,20 +234,17 @@ impl<'a, V> Driver<'a, V> {
                     self.state
                         .record(&self.body_label, Ended::Panicked(payload));
                 }
-                Body::NoValue
+                None
             }
-            body => body,
+            Body::Value(value) => Some(value),
+            Body::Running | Body::NoValue | Body::Unwinding => None,
         };
-        self.state.resume_panic();
-        let result = match (self.state.take_failures(), body) {
-            (Some(failed), _) => Err(failed),
-            (None, Body::Value(value)) => Ok(value),
-            (None, _) if frame.is_cancelled_from_outside() => return Poll::Pending,
-            (None, _) => Err(NurseryError::Cancelled(self.state.cause(&self.body_label))),
-        };
-        self.state.queue.clear();
-        self.state.scope.end();
-        Poll::Ready(result)
+        let ended = ready!(self.state.end(value.is_some(), &self.body_label));
+        match (ended, value) {
+            (Ok(()), Some(value)) => Poll::Ready(Ok(value)),
+            (Ok(()), None) => Poll::Pending,
+            (Err(error), _) => Poll::Ready(Err(error)),
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::panic::{Location, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
-use nestling_runtime::{CancelKind, Cancelled, FrameKind, Label, TaskQueue, describe};
+use nestling_runtime::{CancelKind, Cancelled, FrameKind, Label, TaskQueue, describe, waits_for};
 
 use crate::error::{BoxError, NurseryError, StartError};
 use crate::multi_error::{MultiError, TaskError};
@@ -62,6 +64,22 @@ impl State {
     /// Only daemons are left, at least one.
     pub(crate) fn only_daemons(&self) -> bool {
         self.live.get() > 0 && self.foreground.get() == 0
+    }
+
+    /// The body has ended and nobody else keeps the nursery open.
+    #[cold]
+    pub(crate) fn cancel_daemons(&self, body: &Label) {
+        self.scope
+            .cancel_at(CancelKind::MainDone, body.site(), "only daemons were left");
+    }
+
+    /// Says what the nursery waits for.
+    pub(crate) fn note_wait(&self, for_body: bool) {
+        waits_for(|| match (for_body, self.live()) {
+            (true, 0) => "its body".to_owned(),
+            (true, tasks) => format!("its body and {tasks} of its tasks"),
+            (false, tasks) => format!("{tasks} of its tasks"),
+        });
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -147,6 +165,21 @@ impl State {
         resume_unwind(first);
     }
 
+    /// Everything has ended: resumes a panic, or tells whether the body's value counts. `Pending`: there is nothing
+    /// to report but a cancellation from outside, which goes on.
+    pub(crate) fn end(&self, has_value: bool, body: &Label) -> Poll<Result<(), NurseryError>> {
+        self.resume_panic();
+        let result = match self.take_failures() {
+            Some(failed) => Err(failed),
+            None if has_value => Ok(()),
+            None if self.scope.frame().is_cancelled_from_outside() => return Poll::Pending,
+            None => Err(NurseryError::Cancelled(self.cause(body))),
+        };
+        self.queue.clear();
+        self.scope.end();
+        Poll::Ready(result)
+    }
+
     pub(crate) fn has_bad_news(&self) -> bool {
         !self.failures.borrow().is_empty() || !self.panics.borrow().is_empty()
     }
@@ -186,29 +219,48 @@ impl State {
 }
 
 thread_local! {
-    /// The nursery whose task is being polled.
-    static CURRENT: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
+    /// The nursery whose task is being polled. What is in it is a guard's, which takes it out again, so that
+    /// the cell needs no destructor and is cheap to reach.
+    static CURRENT: Cell<Option<ManuallyDrop<Rc<State>>>> = const { Cell::new(None) };
 }
 
 /// Makes a nursery the current one until it is dropped.
 pub(crate) struct Current {
-    outer: Option<Rc<State>>,
+    outer: Option<ManuallyDrop<Rc<State>>>,
 }
 
 impl Current {
     pub(crate) fn set(state: &Rc<State>) -> Current {
-        let state = Rc::clone(state);
+        let state = ManuallyDrop::new(Rc::clone(state));
         Current {
-            outer: CURRENT.with(|current| current.replace(Some(state))),
+            outer: CURRENT.replace(Some(state)),
         }
+    }
+
+    fn get() -> Option<Rc<State>> {
+        let state = CURRENT.take();
+        let current = state.as_deref().cloned();
+        CURRENT.set(state);
+        current
     }
 }
 
 impl Drop for Current {
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        let inner = CURRENT.with(|current| current.replace(outer));
-        drop(inner);
+        let inner = CURRENT.replace(self.outer.take());
+        drop(inner.map(ManuallyDrop::into_inner));
+    }
+}
+
+/// Of what had panicked, a destructor panicked too, and the first panic goes first.
+#[cold]
+pub(crate) fn report_second_panic(dropped: Result<(), Payload>, what: &str) {
+    if let Err(payload) = dropped {
+        let panic = describe(&*payload);
+        tracing::error!(
+            panic,
+            "a destructor panicked too, in {what} that had panicked"
+        );
     }
 }
 
@@ -220,8 +272,7 @@ pub(crate) fn report_cleanup(site: &'static Location<'static>, error: BoxError) 
         Some(task) => format!("clean-up in {task}"),
         None => String::from("clean-up"),
     };
-    let state = CURRENT.with(|current| current.borrow().clone());
-    match state {
+    match Current::get() {
         Some(state) => {
             let label = Label::of::<()>(FrameKind::Scope, site).named(Some(name.into()));
             // Not an echo, whatever it says: a clean-up runs shielded.

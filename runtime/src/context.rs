@@ -8,10 +8,15 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::moment::Moment;
 use crate::rng::Rng;
 
 /// How many checkpoints one poll of one task may pass before it has to yield. tokio's figure too.
 pub(crate) const BUDGET: u32 = 128;
+
+/// How many tasks are polled before the loop looks at timers and I/O though more are ready. A look
+/// costs as much as some ten short polls; tokio uses the same figure.
+const POLLS_PER_LOOK: u32 = 61;
 
 /// The index that stands for "no frame".
 pub(crate) const NO_FRAME: u32 = u32::MAX;
@@ -30,10 +35,15 @@ pub(crate) struct Context {
     pub(crate) held: Cell<u32>,
     /// Grows whenever some frame's effective state changes.
     pub(crate) epoch: Cell<u64>,
-    /// Polls of tasks since the loop last looked at I/O.
+    /// Polls of tasks, and how many there had been when the loop last looked at I/O.
     pub(crate) polls: Cell<u32>,
+    pub(crate) polls_at_look: Cell<u32>,
+    /// How many tasks and bodies of nurseries are ready on this thread.
+    ready: Cell<usize>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
+    /// The same for labels.
+    pub(crate) moment: Cell<Moment>,
     /// Some future was polled in a cancelled frame and is to be woken when that has gone.
     pub(crate) stranded: Cell<bool>,
     /// The run of this thread, and its inbox: addresses to compare with, null outside a run.
@@ -59,7 +69,10 @@ thread_local! {
             held: Cell::new(0),
             epoch: Cell::new(0),
             polls: Cell::new(0),
+            polls_at_look: Cell::new(0),
+            ready: Cell::new(0),
             turn: Cell::new(None),
+            moment: Cell::new(Moment::NONE),
             stranded: Cell::new(false),
             run: Cell::new(ptr::null()),
             inbox: Cell::new(ptr::null()),
@@ -75,6 +88,43 @@ thread_local! {
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Context) -> R) -> R {
     CONTEXT.with(f)
+}
+
+/// The time of this turn of the loop is over.
+#[inline]
+pub(crate) fn forget_turn() {
+    with(|context| {
+        context.turn.set(None);
+        context.moment.set(Moment::NONE);
+    });
+}
+
+/// So many tasks or bodies more wait for their turn.
+#[inline]
+pub(crate) fn more_ready(count: usize) {
+    with(|context| context.ready.set(context.ready.get().wrapping_add(count)));
+}
+
+/// So many less.
+#[inline]
+pub(crate) fn less_ready(count: usize) {
+    with(|context| context.ready.set(context.ready.get().wrapping_sub(count)));
+}
+
+/// Whether these are all that wait for their turn. If a nursery was leaked, what is ready in it counts for ever; then the
+/// others do without further turns.
+#[inline]
+pub(crate) fn is_all_ready(count: usize) -> bool {
+    with(|context| context.ready.get() == count)
+}
+
+/// Whether so many tasks were polled that the loop should look at timers and I/O though more are ready.
+#[inline]
+pub(crate) fn is_time_to_look() -> bool {
+    with(|context| {
+        let polls = context.polls.get();
+        polls.wrapping_sub(context.polls_at_look.get()) >= POLLS_PER_LOOK
+    })
 }
 
 /// A number that no other thread of this process has or will have.

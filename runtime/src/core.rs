@@ -155,9 +155,9 @@ impl Drop for Installed {
         context::with(|context| {
             context.run.set(ptr::null());
             context.inbox.set(ptr::null());
-            context.turn.set(None);
             context.run_number.set(0);
         });
+        context::forget_turn();
         timers::clear();
         drop(core);
     }
@@ -268,7 +268,7 @@ impl Core {
     fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut wakers = self.wakers.take();
         let result = self.reactor.wait(timeout, &mut wakers);
-        context::with(|context| context.turn.set(None));
+        context::forget_turn();
         for waker in wakers.drain(..) {
             waker.wake();
         }

@@ -8,6 +8,7 @@
 //! code and may come back here.
 
 mod looking;
+mod node;
 mod short;
 mod stranded;
 mod tree;
@@ -21,6 +22,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 pub(crate) use self::looking::*;
+use self::node::{EFFECTIVE, GUEST, LISTENER, SHIELD, SHUTDOWN, TOUCHED};
 pub(crate) use self::short::*;
 pub(crate) use self::tree::FrameId;
 use self::tree::Frames;
@@ -85,7 +87,7 @@ pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
         let id = frames.insert(label);
         if frames.is_live(parent) {
             let effective = frames.link(id.index, parent.index);
-            frames.node(id.index).effective = effective;
+            frames.node(id.index).set(EFFECTIVE, effective);
         }
         id
     })
@@ -96,7 +98,7 @@ pub(crate) fn remove(id: FrameId) {
     // A leaf that holds nobody, which most frames are in the end.
     let leaf = with(|frames| {
         let node = frames.node_of(id)?;
-        let is_leaf = !node.guest && node.first_child == NO_FRAME;
+        let is_leaf = !node.is(GUEST) && node.first_child == NO_FRAME;
         if !is_leaf || waits::is_watched() || stranded::are_there() {
             return None;
         }
@@ -124,7 +126,7 @@ fn remove_any(id: FrameId) {
         frames.unlink(id.index);
         if frames.node(id.index).first_child != NO_FRAME {
             // It holds its parent no more, whatever its children do.
-            frames.node(id.index).guest = true;
+            frames.node(id.index).set(GUEST, true);
             frames.hand_over_children(id.index, parent, &mut woken);
             frames.update_context();
         }
@@ -144,36 +146,46 @@ fn remove_any(id: FrameId) {
 }
 
 /// Hangs the frame below the current one unless it is there already. Whether it is cancelled there.
+#[inline]
 pub(crate) fn arrive(id: FrameId) -> bool {
     let parent = context::with(|context| context.frame.get());
     let known = with(|frames| {
         let node = frames.node(id.index);
-        let (old, is_guest) = (node.parent, node.guest || node.guests > 0);
-        let is_alone = old == NO_FRAME && node.first_child == NO_FRAME && !is_guest;
-        let effective = node.effective;
-        if parent != NO_FRAME && is_guest {
-            frames.node(parent).touched = true;
-        }
+        let is_guest = node.is(GUEST) || node.guests > 0;
         // The second only if somebody enters a frame twice.
-        if old == parent || id.index == parent {
+        if node.parent == parent || id.index == parent {
+            let effective = node.is(EFFECTIVE);
+            if is_guest && parent != NO_FRAME {
+                frames.node(parent).set(TOUCHED, true);
+            }
             return Some(effective);
         }
+        let is_alone = node.parent == NO_FRAME && node.first_child == NO_FRAME && !is_guest;
         if is_alone && !stranded::are_there() {
             // Most frames come here once: there is nothing to refresh but the frame itself.
             let from_outside = frames.link(id.index, parent);
             let node = frames.node(id.index);
-            node.effective = node.cause.is_some() || (from_outside && !node.shield);
-            return Some(node.effective);
+            let effective = node.cause().is_some() || (from_outside && !node.is(SHIELD));
+            node.set(EFFECTIVE, effective);
+            return Some(effective);
         }
         None
     });
-    known.unwrap_or_else(|| {
-        change(|frames, woken| frames.attach(id.index, parent, woken));
-        if stranded::are_there() {
-            waking::wake_stranded_around(id);
+    known.unwrap_or_else(|| move_below(id, parent))
+}
+
+#[cold]
+fn move_below(id: FrameId, parent: u32) -> bool {
+    change(|frames, woken| {
+        if parent != NO_FRAME && frames.holds(id.index) {
+            frames.node(parent).set(TOUCHED, true);
         }
-        is_effective(id.index)
-    })
+        frames.attach(id.index, parent, woken);
+    });
+    if stranded::are_there() {
+        waking::wake_stranded_around(id);
+    }
+    is_effective(id.index)
 }
 
 /// Stores whom the frame's last poll was for.
@@ -215,7 +227,7 @@ pub(crate) fn detach(id: FrameId) {
 /// Cancels the frame with everything below it down to the shields. `false`: it was cancelled before;
 /// the first cause stays. A scope's name is added to the cause.
 pub(crate) fn cancel(id: FrameId, cause: Cancelled) -> bool {
-    if !with(|frames| frames.is_live(id) && frames.node(id.index).cause.is_none()) {
+    if !with(|frames| frames.is_live(id) && frames.node(id.index).cause().is_none()) {
         return false;
     }
     let scope = label(id).filter(|label| label.kind() == FrameKind::Scope);
@@ -224,7 +236,7 @@ pub(crate) fn cancel(id: FrameId, cause: Cancelled) -> bool {
         None => cause,
     };
     change(|frames, woken| {
-        frames.node(id.index).cause = Some(Rc::new(cause));
+        frames.node(id.index).set_cause(Rc::new(cause));
         frames.refresh(id.index, woken);
     });
     true
@@ -238,11 +250,7 @@ pub(crate) fn cancel_by_deadline(id: FrameId) {
 }
 
 pub(crate) fn set_name(id: FrameId, name: Arc<str>) {
-    let old = with(|frames| {
-        let label = frames.node(id.index).label.take()?;
-        frames.node(id.index).label = Some(label.clone().named(Some(name)));
-        Some(label)
-    });
+    let old = with(|frames| frames.node(id.index).set_name(name));
     drop(old);
 }
 
@@ -252,10 +260,10 @@ pub(crate) fn set_guest(id: FrameId, guest: bool) {
     }
     let must_wake = with(|frames| {
         let node = frames.node(id.index);
-        if node.guest == guest {
+        if node.is(GUEST) == guest {
             return None;
         }
-        node.guest = guest;
+        node.set(GUEST, guest);
         if node.guests > 0 {
             return None;
         }
@@ -277,9 +285,9 @@ pub(crate) fn set_shield(id: FrameId, shield: bool) {
     if !is_live(id) {
         return;
     }
-    if with(|frames| frames.node(id.index).shield != shield) {
+    if with(|frames| frames.node(id.index).is(SHIELD) != shield) {
         change(|frames, woken| {
-            frames.node(id.index).shield = shield;
+            frames.node(id.index).set(SHIELD, shield);
             frames.refresh(id.index, woken);
         });
     }
@@ -287,7 +295,7 @@ pub(crate) fn set_shield(id: FrameId, shield: bool) {
 
 /// Begins a poll of a cancelled frame.
 pub(crate) fn begin_cancelled_poll(id: FrameId) {
-    with(|frames| frames.node(id.index).touched = false);
+    with(|frames| frames.node(id.index).set(TOUCHED, false));
 }
 
 /// What is to be done about a cancelled frame whose future has returned `Pending`.
@@ -315,7 +323,7 @@ pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
     let (verdict, guests) = with(|frames| {
         let mut guests = Vec::new();
         let node = frames.node(id.index);
-        if !node.effective {
+        if !node.is(EFFECTIVE) {
             return (Verdict::Wait, guests);
         }
         if node.guests == 0 {
@@ -324,7 +332,7 @@ pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
         if !cancelled_before {
             return (Verdict::WaitAndSee, guests);
         }
-        if node.touched {
+        if node.is(TOUCHED) {
             node.untouched = 0;
             return (Verdict::Wait, guests);
         }
@@ -348,14 +356,14 @@ pub(crate) fn set_deadline(id: FrameId, deadline: Option<Instant>) {
 }
 
 pub(crate) fn set_listener(id: FrameId) {
-    with(|frames| frames.node(id.index).listener = true);
+    with(|frames| frames.node(id.index).set(LISTENER, true));
 }
 
 /// Asks everything below the frame to come to an end, and wakes those who listen for that.
 pub(crate) fn request_shutdown(id: FrameId) {
     let listeners = with(|frames| {
         let mut listeners = Vec::new();
-        frames.node(id.index).shutdown = true;
+        frames.node(id.index).set(SHUTDOWN, true);
         frames.note_listeners(id.index, &mut listeners);
         listeners
     });

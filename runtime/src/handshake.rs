@@ -38,10 +38,15 @@ impl Handshake {
         self.state.swap(NOTIFIED, Ordering::AcqRel) == SLEEPING
     }
 
+    /// Whether `take` would tell that somebody rang; the loop only.
+    pub(crate) fn has_rung(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != RUNNING
+    }
+
     /// Whether somebody rang since the last call; the loop only.
     pub(crate) fn take(&self) -> bool {
         // The plain load keeps a turn without foreign work free of read-modify-writes.
-        if self.state.load(Ordering::Relaxed) == RUNNING {
+        if !self.has_rung() {
             return false;
         }
         self.state.swap(RUNNING, Ordering::AcqRel) == NOTIFIED

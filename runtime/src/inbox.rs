@@ -52,6 +52,11 @@ impl Inbox {
         self.handshake.take()
     }
 
+    /// As [`take`](Self::take), but it takes nothing.
+    pub(crate) fn has_rung(&self) -> bool {
+        self.handshake.has_rung()
+    }
+
     pub(crate) fn fall_asleep(&self) -> bool {
         self.handshake.fall_asleep()
     }

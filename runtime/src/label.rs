@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::core;
+use crate::moment::Moment;
 
 /// What a frame stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,11 +27,18 @@ pub enum FrameKind {
 #[derive(Clone)]
 pub struct Label {
     kind: FrameKind,
-    name: Option<Arc<str>>,
+    /// Boxed: few have one, and every task has a label.
+    name: Option<Box<Arc<str>>>,
+    origin: Origin,
+}
+
+/// Where a frame comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
     type_name: fn() -> &'static str,
     site: &'static Location<'static>,
     /// When it was made, as the loop's last look at the clock told.
-    since: Option<Instant>,
+    since: Moment,
 }
 
 impl Label {
@@ -41,16 +48,31 @@ impl Label {
         Label {
             kind,
             name: None,
-            type_name: std::any::type_name::<T>,
-            site,
-            since: core::turn_time(),
+            origin: Origin {
+                type_name: std::any::type_name::<T>,
+                site,
+                since: Moment::of_turn(),
+            },
         }
+    }
+
+    pub(crate) fn from_parts(
+        kind: FrameKind,
+        origin: Origin,
+        name: Option<Box<Arc<str>>>,
+    ) -> Label {
+        Label { kind, name, origin }
+    }
+
+    #[inline]
+    pub(crate) fn into_parts(self) -> (FrameKind, Origin, Option<Box<Arc<str>>>) {
+        (self.kind, self.origin, self.name)
     }
 
     /// The same label with a name.
     #[must_use]
     pub fn named(mut self, name: Option<Arc<str>>) -> Label {
-        self.name = name;
+        self.name = name.map(Box::new);
         self
     }
 
@@ -63,23 +85,19 @@ impl Label {
     /// Where it was made.
     #[must_use]
     pub fn site(&self) -> &'static Location<'static> {
-        self.site
+        self.origin.site
     }
 
     /// When it was made, to the turn of the loop; `None` outside a run.
     #[must_use]
     pub fn since(&self) -> Option<Instant> {
-        self.since
+        self.origin.since.instant()
     }
 
     /// The name it was given.
     #[must_use]
     pub fn given_name(&self) -> Option<Arc<str>> {
-        self.name.clone()
-    }
-
-    pub(crate) fn into_name(self) -> Option<Arc<str>> {
-        self.name
+        self.name.as_deref().cloned()
     }
 
     /// The name it was given, or else the one of its function.
@@ -87,14 +105,14 @@ impl Label {
     pub fn name(&self) -> Arc<str> {
         match &self.name {
             Some(name) => Arc::clone(name),
-            None => Arc::from(readable(&(self.type_name)())),
+            None => Arc::from(readable(&(self.origin.type_name)())),
         }
     }
 }
 
 impl fmt::Debug for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let site = self.site;
+        let site = self.site();
         write!(f, "`{}` ({}:{})", self.name(), site.file(), site.line())
     }
 }

@@ -25,6 +25,7 @@ pub mod io;
 mod label;
 mod line_buffer;
 mod main_waker;
+mod moment;
 mod panics;
 mod prim;
 #[cfg(unix)]
@@ -65,7 +66,7 @@ pub use label::{FrameKind, Label};
 pub use panics::wake_all;
 pub use run::{Builder, RunError, describe, run};
 pub use statistics::{Statistics, statistics};
-pub use task::TaskQueue;
+pub use task::{TaskQueue, Turns};
 pub use task_id::TaskId;
 pub use time::{
     Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever,

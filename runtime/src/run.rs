@@ -29,10 +29,6 @@ use crate::rng::Rng;
 use crate::tree::TaskTree;
 use crate::waits;
 
-/// How many tasks are polled before the loop looks at timers and I/O though more are ready. A look
-/// costs as much as some ten short polls; tokio uses the same figure.
-const POLLS_PER_LOOK: u32 = 61;
-
 /// Runs `main` and everything it starts on this thread, and returns its value when all is over.
 ///
 /// ```
@@ -265,7 +261,8 @@ impl Loop<'_> {
         self.frame.set_waker(waker.clone());
         let mut cx = Context::from_waker(&waker);
         let polls = || context::with(|context| context.polls.get());
-        let mut polls_at_look = polls();
+        let note_look = || context::with(|context| context.polls_at_look.set(context.polls.get()));
+        note_look();
         let mut quiet = Quiet::new(self.core);
         loop {
             if self.core.inbox.take() {
@@ -287,7 +284,10 @@ impl Loop<'_> {
                 }
                 if polls() != before.wrapping_add(1) {
                     // It did no more than to lead to its tasks.
-                    polls_at_look = polls_at_look.wrapping_add(1);
+                    context::with(|context| {
+                        let at_look = context.polls_at_look.get();
+                        context.polls_at_look.set(at_look.wrapping_add(1));
+                    });
                 }
             }
             let looked = if !woken.is_set() {
@@ -299,12 +299,12 @@ impl Loop<'_> {
                     Ok(Waited::Awake) => Ok(()),
                     Err(error) => Err(error),
                 }
-            } else if polls().wrapping_sub(polls_at_look) >= POLLS_PER_LOOK {
+            } else if context::is_time_to_look() {
                 self.core.poll_io()
             } else {
                 continue;
             };
-            polls_at_look = polls();
+            note_look();
             if let Err(error) = looked {
                 panic!("the loop cannot wait for events any more: {error}");
             }

@@ -17,14 +17,16 @@ use std::fmt;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use async_task::Runnable;
 
 use crate::context;
 use crate::core;
 use crate::inbox::{Inbox, Message};
+use crate::panics::Panics;
 use crate::remote::Remote;
+use crate::waits;
 
 /// A task that is ready to be polled. The queue that it belongs to is its metadata rather than a
 /// captured `Arc`: async-task clones a waker around each call of a `schedule` that captures something,
@@ -78,8 +80,8 @@ pub struct TaskQueue {
 struct Local {
     ready: RefCell<VecDeque<Task>>,
     /// Whoever polls the owner.
-    owner: Cell<Option<Waker>>,
-    /// The owner has been woken since it was last polled.
+    owner: RefCell<Option<Waker>>,
+    /// The owner has been woken since it was last polled, or is being polled.
     notified: Cell<bool>,
     /// The owner's own part (the body of a nursery) has been woken.
     body: Cell<bool>,
@@ -163,10 +165,10 @@ impl TaskQueue {
         };
         let arrived = self.remote.take();
         if arrived.body {
-            local.body.set(true);
+            local.set_body();
         }
         if arrived.body || !arrived.items.is_empty() {
-            local.ready.borrow_mut().extend(arrived.items);
+            local.extend(arrived.items);
             local.notify();
         }
     }
@@ -177,49 +179,23 @@ impl TaskQueue {
         Waker::from(Arc::clone(self))
     }
 
-    /// Whether the owner's own part was woken since the last call.
-    #[must_use]
-    pub fn take_body(&self) -> bool {
-        self.local
-            .get()
-            .is_some_and(|local| local.body.replace(false))
-    }
-
-    /// Notes who polls the owner, and that it is being polled.
+    /// Begins a poll of the owner. What becomes ready meanwhile wakes nobody: either this poll gets to it (see
+    /// [`Turns::goes_on`]), or its end wakes the owner.
     ///
-    /// `true`: it is somebody else than before.
-    pub fn begin_poll(&self, waker: &Waker) -> bool {
-        let Some(local) = self.local.get() else {
-            return false;
+    /// `None` on another thread than the one which made the queue.
+    pub fn begin_poll(&self, cx: &Context<'_>) -> Option<Turns<'_>> {
+        let local = self.local.get()?;
+        local.notified.set(true);
+        let mut turns = Turns {
+            local,
+            inbox: &self.inbox,
+            is_new: false,
         };
-        let (owner, old, changed) = match local.owner.take() {
-            Some(owner) if owner.will_wake(waker) => (owner, None, false),
-            old => (waker.clone(), old, true),
-        };
-        local.owner.set(Some(owner));
-        // Only now: cloning is foreign code, and what that wakes finds no owner to be woken, but is
-        // looked at in the poll that begins.
-        local.notified.set(false);
-        drop(old);
-        changed
-    }
-
-    /// Polls the tasks that are ready now, each once; what becomes ready meanwhile waits for the
-    /// next call. In a seeded run their order is shuffled.
-    pub fn run_ready(&self) {
-        let Some(local) = self.local.get() else {
-            return;
-        };
-        let snapshot = {
-            let mut ready = local.ready.borrow_mut();
-            let snapshot = ready.len();
-            context::shuffle(&mut ready, snapshot);
-            snapshot
-        };
-        for _ in 0..snapshot {
-            let Some(runnable) = local.pop() else { return };
-            runnable.run();
+        if !local.is_owned_by(cx.waker()) {
+            // Cloned and dropped by foreign code; if that panics, what is ready still wakes somebody.
+            turns.is_new = local.set_owner(waits::own_waker(cx));
         }
+        Some(turns)
     }
 
     /// Notes that the owner is being dropped: nobody is to be woken for it any more. Gives back the
@@ -244,7 +220,7 @@ impl TaskQueue {
                 Some(runnable) => {
                     runnable.run();
                 }
-                None => local.ready.borrow_mut().extend(self.remote.wait()),
+                None => local.extend(self.remote.wait()),
             }
         }
     }
@@ -256,15 +232,103 @@ impl TaskQueue {
         };
         local.notified.set(true);
         drop(local.owner.take());
+        local.take_body();
         let ready = local.ready.take();
         debug_assert!(ready.is_empty(), "a task outlived its owner");
+        context::less_ready(ready.len());
         drop(ready);
+    }
+}
+
+/// A poll of a queue's owner: turns of its tasks and of its own part.
+pub struct Turns<'a> {
+    local: &'a Local,
+    inbox: &'a Inbox,
+    is_new: bool,
+}
+
+impl Turns<'_> {
+    /// Whether the owner is polled with another waker than the last time.
+    #[must_use]
+    pub fn is_new_waker(&self) -> bool {
+        self.is_new
+    }
+
+    /// Polls the tasks that are ready now, each once; what becomes ready meanwhile has to wait for the
+    /// next turn. In a seeded run their order is shuffled.
+    pub fn run_ready(&self) {
+        let snapshot = {
+            let mut ready = self.local.ready.borrow_mut();
+            let snapshot = ready.len();
+            context::shuffle(&mut ready, snapshot);
+            snapshot
+        };
+        for _ in 0..snapshot {
+            let Some(runnable) = self.local.pop() else {
+                return;
+            };
+            runnable.run();
+        }
+    }
+
+    /// Whether the owner's own part was woken since the last call.
+    #[must_use]
+    pub fn take_body(&self) -> bool {
+        self.local.take_body()
+    }
+
+    /// Whether there is to be another turn at once: something is ready here and nowhere else, so nobody is kept
+    /// waiting, no other thread has sent anything, and the loop need not look at timers and I/O yet.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let here = self.local.len();
+        here > 0
+            && context::is_all_ready(here)
+            && !context::is_time_to_look()
+            && !self.inbox.has_rung()
+    }
+}
+
+/// Wakes the owner if there is more to do, also if the poll panicked.
+impl Drop for Turns<'_> {
+    fn drop(&mut self) {
+        self.local.notified.set(false);
+        if self.local.len() > 0 {
+            let mut panics = Panics::default();
+            panics.catch(|| self.local.notify());
+            panics.resume();
+        }
     }
 }
 
 impl Local {
     fn push(&self, task: Task) {
         self.ready.borrow_mut().push_back(task);
+        context::more_ready(1);
+    }
+
+    fn extend(&self, tasks: Vec<Task>) {
+        context::more_ready(tasks.len());
+        self.ready.borrow_mut().extend(tasks);
+    }
+
+    /// How much is ready: tasks and the owner's own part.
+    fn len(&self) -> usize {
+        self.ready.borrow().len() + usize::from(self.body.get())
+    }
+
+    fn set_body(&self) {
+        if !self.body.replace(true) {
+            context::more_ready(1);
+        }
+    }
+
+    fn take_body(&self) -> bool {
+        let body = self.body.replace(false);
+        if body {
+            context::less_ready(1);
+        }
+        body
     }
 
     /// Whether the owner has not been woken since it was last polled.
@@ -273,7 +337,29 @@ impl Local {
     }
 
     fn pop(&self) -> Option<Task> {
-        self.ready.borrow_mut().pop_front()
+        let task = self.ready.borrow_mut().pop_front();
+        if task.is_some() {
+            context::less_ready(1);
+        }
+        task
+    }
+
+    /// Whether `waker` is that of whoever polls the owner.
+    #[inline]
+    fn is_owned_by(&self, waker: &Waker) -> bool {
+        let owner = self.owner.borrow();
+        owner.as_ref().is_some_and(|owner| owner.will_wake(waker))
+    }
+
+    /// Sets whom to wake. `false`: it was the same before.
+    fn set_owner(&self, owner: Waker) -> bool {
+        if self.is_owned_by(&owner) {
+            return false;
+        }
+        let old = self.owner.replace(Some(owner));
+        // Foreign code, which finds nothing borrowed.
+        drop(old);
+        true
     }
 
     /// Wakes the owner once per poll.
@@ -292,6 +378,20 @@ impl Local {
     }
 }
 
+impl Drop for Local {
+    fn drop(&mut self) {
+        context::less_ready(self.len());
+    }
+}
+
+impl fmt::Debug for Turns<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turns")
+            .field("ready", &self.local.len())
+            .finish_non_exhaustive()
+    }
+}
+
 struct Restore<'a> {
     local: &'a Local,
     waker: Option<Waker>,
@@ -307,15 +407,16 @@ impl Restore<'_> {
 
 impl Drop for Restore<'_> {
     fn drop(&mut self) {
-        let newer = self.local.owner.take();
         let old = self.waker.take();
-        match newer {
-            Some(newer) => {
-                self.local.owner.set(Some(newer));
-                drop(old);
+        let spare = {
+            let mut owner = self.local.owner.borrow_mut();
+            match &*owner {
+                // A newer one.
+                Some(_) => old,
+                None => std::mem::replace(&mut *owner, old),
             }
-            None => self.local.owner.set(old),
-        }
+        };
+        drop(spare);
     }
 }
 
@@ -328,7 +429,7 @@ impl Wake for TaskQueue {
     fn wake_by_ref(self: &Arc<Self>) {
         match self.local.get() {
             Some(local) => {
-                local.body.set(true);
+                local.set_body();
                 local.notify();
             }
             None => self.post(self.remote.mark_body()),

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use nestling::CancelScope;
+use nestling::{CancelScope, Nursery, ok, open_nursery};
 
 use crate::support::run_virtual;
 
@@ -33,8 +33,10 @@ impl Drop for Life<'_> {
     }
 }
 
-/// Polls `future` whenever it is woken, but at most `polls` times.
-pub(crate) async fn poll_times<F: Future>(
+/// Polls `future` whenever it is woken, but at most `polls` times. In each poll some task of the `crowd` is ready too,
+/// so that no nursery inside takes more than one turn.
+pub(crate) async fn poll_times<'scope, F: Future>(
+    crowd: &'scope Nursery<'scope, '_>,
     mut future: Pin<&mut F>,
     polls: usize,
 ) -> Option<F::Output> {
@@ -44,6 +46,7 @@ pub(crate) async fn poll_times<F: Future>(
             return Poll::Ready(None);
         }
         left -= 1;
+        crowd.start_soon(async {});
         match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending if left == 0 => Poll::Ready(None),
@@ -58,15 +61,15 @@ pub(crate) async fn poll_times<F: Future>(
 #[track_caller]
 pub(crate) fn drop_after_every_poll<T>(program: impl AsyncFn(&Living) -> T) -> usize {
     for polls in 0.. {
-        let ended = run_virtual(async {
+        let ended = run_virtual(open_nursery(async |crowd| {
             let living = Living::default();
             let mut future = Box::pin(program(&living));
-            let ended = poll_times(future.as_mut(), polls).await.is_some();
+            let ended = poll_times(crowd, future.as_mut(), polls).await.is_some();
             drop(future);
             assert_eq!(living.count(), 0, "dropped after {polls} polls");
-            ended
-        });
-        if ended {
+            ok(ended)
+        }));
+        if ended.unwrap() {
             return polls;
         }
     }
@@ -81,11 +84,11 @@ pub(crate) fn cancel_after_every_poll<T>(
     check: impl Fn(usize, Option<T>),
 ) -> usize {
     for polls in 0.. {
-        let ended = run_virtual(async {
+        let ended = run_virtual(open_nursery(async |crowd| {
             let living = Living::default();
             let scope = CancelScope::new();
             let mut future = Box::pin(scope.run(program(&living)));
-            let (output, ended) = match poll_times(future.as_mut(), polls).await {
+            let (output, ended) = match poll_times(crowd, future.as_mut(), polls).await {
                 Some(output) => (output, true),
                 None => {
                     scope.cancel();
@@ -94,9 +97,9 @@ pub(crate) fn cancel_after_every_poll<T>(
             };
             assert_eq!(living.count(), 0, "cancelled after {polls} polls");
             check(polls, output.ok());
-            ended
-        });
-        if ended {
+            ok(ended)
+        }));
+        if ended.unwrap() {
             return polls;
         }
     }

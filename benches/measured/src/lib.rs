@@ -2,7 +2,7 @@
 //! found, and how they are kept from outliving the driver.
 //!
 //! A program has a list of works by name and runs the one that its first argument names; `list` prints
-//! the names. Of what is here only the futures (`one_wake_up`, `woken_by_thread`), `Live` and `Lateness`
+//! the names. Of what is here only the futures (`one_wake_up`, `outside`, `woken_by_thread`, `woken_from_outside`), `Live` and `Lateness`
 //! run while a measurement does, and they are the same for every peer.
 
 mod arguments;
@@ -14,6 +14,7 @@ mod listening;
 mod live;
 mod memory;
 mod one_wake_up;
+mod outside;
 mod thread;
 
 pub use arguments::{Arguments, depth};
@@ -23,6 +24,7 @@ pub use listening::announce;
 pub use live::{Live, LiveGuard, TREE_BRANCHES};
 pub use memory::Memory;
 pub use one_wake_up::one_wake_up;
+pub use outside::{outside, woken_from_outside};
 pub use thread::woken_by_thread;
 
 use std::process::ExitCode;

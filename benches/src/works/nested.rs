@@ -1,4 +1,4 @@
-//! Waking a child at the bottom of nested nurseries, and what a level adds.
+//! Waking a child at the bottom of nested nurseries from outside of them, and what a level adds.
 
 use crate::Error;
 use crate::counters::Counts;
@@ -28,7 +28,7 @@ pub(crate) const fn case(depth: u64) -> Case {
         counted: Some([2, 6]),
         ..Case::new(
             "nested",
-            "wake-up of a child in k nested nurseries",
+            "wake-up of a child in k nested nurseries, from outside",
             "wake-up",
             "tokio",
         )

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::node::{EFFECTIVE, SHIELD};
 use super::tree::FrameId;
 use super::with;
 use crate::cancelled::Cancelled;
@@ -72,13 +73,13 @@ pub(crate) fn is_effective(index: u32) -> bool {
         frames
             .nodes
             .get(index as usize)
-            .is_some_and(|node| node.effective)
+            .is_some_and(|node| node.is(EFFECTIVE))
     })
 }
 
 /// As [`is_effective`], for a frame that may be gone: that one is not cancelled.
 pub(crate) fn is_live_and_effective(id: FrameId) -> bool {
-    with(|frames| frames.is_live(id) && frames.node(id.index).effective)
+    with(|frames| frames.is_live(id) && frames.node(id.index).is(EFFECTIVE))
 }
 
 /// Whether the frame around this one is cancelled and the shield does not hide it.
@@ -88,8 +89,8 @@ pub(crate) fn is_cancelled_from_outside(id: FrameId) -> bool {
     }
     with(|frames| {
         let node = frames.node(id.index);
-        let (parent, shield) = (node.parent, node.shield);
-        parent != NO_FRAME && !shield && frames.node(parent).effective
+        let (parent, shield) = (node.parent, node.is(SHIELD));
+        parent != NO_FRAME && !shield && frames.node(parent).is(EFFECTIVE)
     })
 }
 
@@ -97,7 +98,7 @@ pub(crate) fn own_cause(id: FrameId) -> Option<Rc<Cancelled>> {
     if !is_live(id) {
         return None;
     }
-    with(|frames| frames.node(id.index).cause.clone())
+    with(|frames| frames.node(id.index).cause().cloned())
 }
 
 pub(crate) fn effective_cause(id: FrameId) -> Option<Rc<Cancelled>> {
@@ -109,7 +110,7 @@ pub(crate) fn effective_cause(id: FrameId) -> Option<Rc<Cancelled>> {
 
 pub(crate) fn label(id: FrameId) -> Option<Label> {
     with(|frames| match frames.is_live(id) {
-        true => frames.node(id.index).label.clone(),
+        true => frames.node(id.index).label(),
         false => None,
     })
 }
@@ -128,7 +129,11 @@ pub(crate) fn effective_deadline(index: u32) -> Result<Option<Instant>, Rc<Cance
                 (Some(least), Some(own)) => Some(least.min(own)),
                 (least, own) => least.or(own),
             };
-            at = if node.shield { NO_FRAME } else { node.parent };
+            at = if node.is(SHIELD) {
+                NO_FRAME
+            } else {
+                node.parent
+            };
         }
         Ok(least)
     })
@@ -145,12 +150,10 @@ pub(crate) fn tasks_below(id: FrameId) -> Vec<Label> {
         let mut labels = Vec::new();
         let mut next = Some(id.index);
         while let Some(at) = next {
-            let label = frames.nodes[at as usize].label.as_ref();
-            labels.extend(
-                label
-                    .filter(|label| label.kind() == FrameKind::Task)
-                    .cloned(),
-            );
+            let node = &frames.nodes[at as usize];
+            if node.kind() == FrameKind::Task {
+                labels.extend(node.label());
+            }
             next = frames.next(id.index, at, true);
         }
         labels
@@ -163,13 +166,11 @@ pub(crate) fn task_label(index: u32) -> Option<Label> {
         let mut at = index;
         while at != NO_FRAME {
             let node = frames.node(at);
-            if let Some(label) = &node.label {
-                if matches!(
-                    label.kind(),
-                    FrameKind::Task | FrameKind::Body | FrameKind::Main
-                ) {
-                    return Some(label.clone());
-                }
+            if matches!(
+                node.kind(),
+                FrameKind::Task | FrameKind::Body | FrameKind::Main
+            ) {
+                return node.label();
             }
             at = node.parent;
         }
@@ -183,8 +184,7 @@ pub(crate) fn task_of(index: u32) -> Option<FrameId> {
         let mut at = index;
         while at != NO_FRAME {
             let node = &frames.nodes[at as usize];
-            let kind = node.label.as_ref().map(Label::kind);
-            if matches!(kind, Some(FrameKind::Task | FrameKind::Main)) {
+            if matches!(node.kind(), FrameKind::Task | FrameKind::Main) {
                 return Some(frames.id(at));
             }
             at = node.parent;

@@ -4,6 +4,7 @@
 use std::mem;
 use std::time::Instant;
 
+use super::node::{EFFECTIVE, GUEST};
 use super::tree::FrameId;
 use super::{arrive, insert, set_deadline, stranded, with};
 use crate::context::{self, NO_FRAME};
@@ -35,8 +36,8 @@ pub(crate) fn arrive_again(id: FrameId) -> bool {
     let parent = context::with(|context| context.frame.get());
     let known = with(|frames| {
         let node = frames.node(id.index);
-        let is_there = node.parent == parent && !node.guest && node.guests == 0;
-        is_there.then_some(node.effective)
+        let is_there = node.parent == parent && !node.is(GUEST) && node.guests == 0;
+        is_there.then_some(node.is(EFFECTIVE))
     });
     known.unwrap_or_else(|| arrive(id))
 }

@@ -1,14 +1,11 @@
 //! The tree itself: nodes in a slab, linked by indices. Pure data: nothing here wakes anybody.
 
 use std::rc::Rc;
-use std::task::Waker;
-use std::time::Instant;
 
-use super::short::OwnTimer;
+use super::node::{EFFECTIVE, GUEST, LISTENER, Node, SHIELD, SHUTDOWN, STALLED};
 use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
-use crate::timers::TimerKey;
 
 /// Names a frame for as long as it lives; a stale one names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,61 +26,6 @@ impl FrameId {
         FrameId {
             index,
             generation: 1,
-        }
-    }
-}
-
-pub(super) struct Node {
-    pub(super) generation: u32,
-    pub(super) parent: u32,
-    pub(super) first_child: u32,
-    pub(super) prev: u32,
-    pub(super) next: u32,
-    pub(super) guests: u32,
-    pub(super) live: bool,
-    pub(super) guest: bool,
-    pub(super) shield: bool,
-    pub(super) effective: bool,
-    /// Woken when a frame around it is asked to shut down.
-    pub(super) listener: bool,
-    pub(super) shutdown: bool,
-    /// Something was polled with the frame's own waker while the frame was cancelled, and armed nothing.
-    pub(super) stalled: bool,
-    /// A child frame that holds it was polled in the poll that is going on.
-    pub(super) touched: bool,
-    /// Polls in a row, while it was cancelled, in which no such child was polled.
-    pub(super) untouched: u8,
-    /// The timer that the frame's deadline has, once the loop has looked.
-    pub(super) timer: TimerKey,
-    pub(super) deadline: Option<Instant>,
-    pub(super) cause: Option<Rc<Cancelled>>,
-    pub(super) waker: Option<Waker>,
-    pub(super) label: Option<Label>,
-}
-
-impl Node {
-    fn vacant() -> Node {
-        Node {
-            generation: 0,
-            parent: NO_FRAME,
-            first_child: NO_FRAME,
-            prev: NO_FRAME,
-            next: NO_FRAME,
-            guests: 0,
-            live: false,
-            guest: false,
-            shield: false,
-            effective: false,
-            listener: false,
-            shutdown: false,
-            stalled: false,
-            touched: false,
-            untouched: 0,
-            timer: TimerKey::NONE,
-            deadline: None,
-            cause: None,
-            waker: None,
-            label: None,
         }
     }
 }
@@ -123,33 +65,33 @@ impl Frames {
         &mut self.nodes[index as usize]
     }
 
+    #[inline]
     pub(super) fn is_live(&self, id: FrameId) -> bool {
         self.nodes
             .get(id.index as usize)
-            .is_some_and(|node| node.live && node.generation == id.generation)
+            .is_some_and(|node| node.generation == id.generation)
     }
 
     /// The frame's node while it lives.
     #[inline]
     pub(super) fn node_of(&mut self, id: FrameId) -> Option<&mut Node> {
         let node = self.nodes.get_mut(id.index as usize)?;
-        (node.live && node.generation == id.generation).then_some(node)
+        (node.generation == id.generation).then_some(node)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, label: Label) -> FrameId {
         if self.vacant == NO_FRAME {
             self.grow();
         }
         let index = self.vacant;
-        self.inserted = self.inserted.wrapping_add(1);
+        // Never 0, which is for what is vacant.
+        self.inserted = self.inserted.checked_add(1).unwrap_or(1);
         self.live += 1;
         let generation = self.inserted;
         let node = &mut self.nodes[index as usize];
         self.vacant = std::mem::replace(&mut node.next, NO_FRAME);
-        node.generation = generation;
-        node.live = true;
-        node.label = Some(label);
+        node.occupy(generation, label);
         FrameId { index, generation }
     }
 
@@ -170,24 +112,12 @@ impl Frames {
 
     /// Frees the slot of a frame that has been unlinked and has no children; what has a destructor
     /// is given back to be dropped outside.
+    #[inline(always)]
     pub(super) fn vacate(&mut self, index: u32) -> impl Sized + use<> {
         let vacant = std::mem::replace(&mut self.vacant, index);
         let node = &mut self.nodes[index as usize];
         node.next = vacant;
-        node.guests = 0;
-        node.live = false;
-        node.guest = false;
-        node.shield = false;
-        node.effective = false;
-        node.listener = false;
-        node.shutdown = false;
-        node.stalled = false;
-        node.touched = false;
-        node.untouched = 0;
-        node.deadline = None;
-        let timer = OwnTimer(std::mem::replace(&mut node.timer, TimerKey::NONE));
-        let name = node.label.take().and_then(Label::into_name);
-        let contents = (node.waker.take(), node.cause.take(), name, timer);
+        let contents = node.vacate();
         self.live -= 1;
         if self.live == 0 {
             // The last one. Nobody else frees the slab at the end of the thread.
@@ -199,15 +129,15 @@ impl Frames {
 
     pub(super) fn holds(&self, index: u32) -> bool {
         let node = &self.nodes[index as usize];
-        node.guest || node.guests > 0
+        node.is(GUEST) || node.guests > 0
     }
 
     /// Hangs `index` below `parent`, and returns whether that is cancelled.
-    #[inline]
+    #[inline(always)]
     pub(super) fn link(&mut self, index: u32, parent: u32) -> bool {
         let above = self.node(parent);
         let first = std::mem::replace(&mut above.first_child, index);
-        let effective = above.effective;
+        let effective = above.is(EFFECTIVE);
         let node = self.node(index);
         node.parent = parent;
         node.prev = NO_FRAME;
@@ -218,7 +148,7 @@ impl Frames {
         effective
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn unlink(&mut self, index: u32) {
         let node = self.node(index);
         let parent = std::mem::replace(&mut node.parent, NO_FRAME);
@@ -253,7 +183,7 @@ impl Frames {
         while at != NO_FRAME {
             let node = self.node(at);
             node.guests += 1;
-            if node.guests > 1 || node.guest {
+            if node.guests > 1 || node.is(GUEST) {
                 return;
             }
             at = node.parent;
@@ -267,14 +197,14 @@ impl Frames {
             let node = self.node(at);
             node.guests -= 1;
             if node.guests > 0 {
-                if node.effective && node.waker.is_some() {
+                if node.is(EFFECTIVE) && node.waker.is_some() {
                     // Are the others still polled by anybody? See `verdict`.
                     woken.push(self.id(at));
                 }
                 return;
             }
-            let (is_guest, parent) = (node.guest, node.parent);
-            if node.effective && node.waker.is_some() {
+            let (is_guest, parent) = (node.is(GUEST), node.parent);
+            if node.is(EFFECTIVE) && node.waker.is_some() {
                 woken.push(self.id(at));
             }
             if is_guest {
@@ -291,20 +221,20 @@ impl Frames {
         while let Some(at) = next {
             let node = &self.nodes[at as usize];
             let from_outside = node.parent != NO_FRAME
-                && !node.shield
-                && self.nodes[node.parent as usize].effective;
-            let effective = from_outside || node.cause.is_some();
-            let changed = node.effective != effective;
+                && !node.is(SHIELD)
+                && self.nodes[node.parent as usize].is(EFFECTIVE);
+            let effective = from_outside || node.cause().is_some();
+            let changed = node.is(EFFECTIVE) != effective;
             if changed {
                 let must_wake = match effective {
                     true => node.waker.is_some(),
-                    false => node.stalled || super::stranded::are_there(),
+                    false => node.is(STALLED) || super::stranded::are_there(),
                 };
                 if must_wake {
                     woken.push(self.id(at));
                 }
-                self.node(at).stalled = false;
-                self.node(at).effective = effective;
+                self.node(at).set(STALLED, false);
+                self.node(at).set(EFFECTIVE, effective);
             }
             next = self.next(start, at, changed);
         }
@@ -358,7 +288,7 @@ impl Frames {
     pub(super) fn is_shutdown_requested(&self, mut at: u32) -> bool {
         while at != NO_FRAME {
             let node = &self.nodes[at as usize];
-            if node.shutdown {
+            if node.is(SHUTDOWN) {
                 return true;
             }
             at = node.parent;
@@ -370,7 +300,7 @@ impl Frames {
     pub(super) fn note_listeners(&self, start: u32, listeners: &mut Vec<FrameId>) {
         let mut next = Some(start);
         while let Some(at) = next {
-            if self.nodes[at as usize].listener {
+            if self.nodes[at as usize].is(LISTENER) {
                 listeners.push(self.id(at));
             }
             next = self.next(start, at, true);
@@ -386,9 +316,7 @@ impl Frames {
             if child == NO_FRAME {
                 return;
             }
-            let label = self.node(child).label.as_ref();
-            let is_bound = label
-                .is_some_and(|label| matches!(label.kind(), FrameKind::Task | FrameKind::Body));
+            let is_bound = matches!(self.node(child).kind(), FrameKind::Task | FrameKind::Body);
             self.attach(child, if is_bound { NO_FRAME } else { parent }, woken);
         }
     }
@@ -398,7 +326,7 @@ impl Frames {
         context::with(|context| {
             context.epoch.set(context.epoch.get().wrapping_add(1));
             let current = context.frame.get();
-            let cancelled = current != NO_FRAME && self.node(current).effective;
+            let cancelled = current != NO_FRAME && self.node(current).is(EFFECTIVE);
             context.cancelled.set(cancelled);
         });
     }
@@ -409,13 +337,13 @@ impl Frames {
         let mut cause = None;
         loop {
             let node = &self.nodes[at as usize];
-            if !node.effective {
+            if !node.is(EFFECTIVE) {
                 break;
             }
-            if let Some(own) = &node.cause {
+            if let Some(own) = node.cause() {
                 cause = Some(own);
             }
-            if node.shield || node.parent == NO_FRAME {
+            if node.is(SHIELD) || node.parent == NO_FRAME {
                 break;
             }
             at = node.parent;

@@ -3,6 +3,7 @@
 
 use std::task::Waker;
 
+use super::node::STALLED;
 use super::tree::FrameId;
 use super::{children, current, is_effective, nearest, stranded, with};
 use crate::panics::Panics;
@@ -13,7 +14,9 @@ pub(super) fn wake_all(woken: &[FrameId]) {
     let mut panics = Panics::default();
     for &id in woken.iter().rev() {
         wake(id, &mut panics);
-        wake_stranded_in(id, &mut panics);
+        if stranded::are_there() {
+            wake_stranded_in(id, &mut panics);
+        }
     }
     panics.resume();
 }
@@ -46,7 +49,9 @@ pub(crate) fn strand(waker: &Waker) {
         let node = frames.node(id.index);
         let own = node.waker.as_ref();
         let is_own = own.is_some_and(|own| own.will_wake(waker));
-        node.stalled |= is_own;
+        if is_own {
+            node.set(STALLED, true);
+        }
         is_own
     });
     // Who polls the frame is woken together with it.

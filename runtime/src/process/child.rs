@@ -172,13 +172,13 @@ impl Child {
     ///
     /// ```
     /// use nestling_runtime::process::Command;
-    /// use nestling_runtime::signal::SIGHUP;
+    /// use nestling_runtime::signal::SIGUSR1;
     ///
     /// # nestling_runtime::run(async {
     /// let child = Command::new("sleep").arg("60").spawn().await?;
-    /// child.send_signal(SIGHUP)?;
+    /// child.send_signal(SIGUSR1)?;
     /// child.wait().await?;
-    /// assert_eq!(child.returncode(), Some(-SIGHUP));
+    /// assert_eq!(child.returncode(), Some(-SIGUSR1));
     /// # Ok::<_, nestling_runtime::process::Error>(())
     /// # })?;
     /// # Ok::<(), nestling_runtime::process::Error>(())

@@ -162,7 +162,7 @@ impl State {
             self.passed.set(elapsed.max(self.passed.get()));
         }
         // What the turn remembers is old now.
-        context::with(|context| context.turn.set(None));
+        context::forget_turn();
     }
 }
 

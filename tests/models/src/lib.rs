@@ -43,10 +43,14 @@ mod core;
 mod frame;
 #[path = "stand_in/frames.rs"]
 mod frames;
+#[path = "stand_in/panics.rs"]
+mod panics;
 #[path = "stand_in/prim.rs"]
 mod prim;
 #[path = "stand_in/reactor.rs"]
 mod reactor;
+#[path = "stand_in/waits.rs"]
+mod waits;
 
 #[macro_use]
 mod check;

@@ -132,7 +132,7 @@ fn branch(depth: usize) -> Pin<Box<dyn Future<Output = ()>>> {
 }
 
 async fn nested(wake_ups: usize) -> Result<(), Error> {
-    nest(depth(), wake_ups).await
+    measured::outside(nest(depth(), wake_ups)).await
 }
 
 fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = Result<(), Error>>>> {
@@ -142,7 +142,7 @@ fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = Result<(),
                 return nest(depth - 1, wake_ups).await;
             }
             for _ in 0..wake_ups {
-                one_wake_up().await;
+                measured::woken_from_outside().await;
             }
             Ok(())
         });

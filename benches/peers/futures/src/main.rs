@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             block_on(Batches::new(&arguments).run_timing(|_| cancel()))
         }),
         ("nested", |arguments| {
-            block_on(Batches::new(&arguments).run(|wake_ups| nest(depth(), wake_ups)))
+            block_on(Batches::new(&arguments).run(|wake_ups| measured::outside(nest(depth(), wake_ups))))
         }),
         ("wake-from-thread", |arguments| {
             block_on(Batches::new(&arguments).run(wake_from_thread))
@@ -192,7 +192,7 @@ fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = Result<(),
                 return nest(depth - 1, wake_ups).await;
             }
             for _ in 0..wake_ups {
-                one_wake_up().await;
+                measured::woken_from_outside().await;
             }
             Ok(())
         });

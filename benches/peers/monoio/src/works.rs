@@ -140,7 +140,7 @@ async fn timeouts(operations: usize) -> Result<(), Error> {
 }
 
 async fn nested(wake_ups: usize) -> Result<(), Error> {
-    nest(depth(), wake_ups).await;
+    measured::outside(nest(depth(), wake_ups)).await;
     Ok(())
 }
 
@@ -151,7 +151,7 @@ fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = ()>>> {
                 return nest(depth - 1, wake_ups).await;
             }
             for _ in 0..wake_ups {
-                one_wake_up().await;
+                measured::woken_from_outside().await;
             }
         });
         task.await;

@@ -1,12 +1,12 @@
-//! Nurseries in nurseries, each with one child; the innermost child is woken again and again.
+//! Nurseries in nurseries, each with one child; the innermost child is woken again and again, from outside.
 
 use std::pin::Pin;
 
 use measured::{Arguments, Batches, Error, depth};
-use nestling::{NurseryError, checkpoint, open_nursery};
+use nestling::{NurseryError, open_nursery};
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Error> {
-    nestling::run(Batches::new(&arguments).run(|wake_ups| nest(depth(), wake_ups)))
+    nestling::run(Batches::new(&arguments).run(|wake_ups| measured::outside(nest(depth(), wake_ups))))
 }
 
 fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = Result<(), NurseryError>>>> {
@@ -17,7 +17,7 @@ fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = Result<(),
                     return nest(depth - 1, wake_ups).await;
                 }
                 for _ in 0..wake_ups {
-                    checkpoint().await;
+                    measured::woken_from_outside().await;
                 }
                 Ok(())
             });

@@ -234,7 +234,7 @@ fn branch(executor: Executor, depth: usize) -> Pin<Box<dyn Future<Output = ()>>>
 }
 
 async fn nested(executor: Executor, wake_ups: usize) -> Result<(), Error> {
-    nest(executor, depth(), wake_ups).await;
+    measured::outside(nest(executor, depth(), wake_ups)).await;
     Ok(())
 }
 
@@ -245,7 +245,7 @@ fn nest(executor: Executor, depth: usize, wake_ups: usize) -> Pin<Box<dyn Future
                 return nest(executor, depth - 1, wake_ups).await;
             }
             for _ in 0..wake_ups {
-                yield_now().await;
+                measured::woken_from_outside().await;
             }
         });
         task.await;

@@ -195,7 +195,7 @@ fn branch(depth: usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
 }
 
 async fn nested(wake_ups: usize) -> Result<(), Error> {
-    nest(depth(), wake_ups).await;
+    measured::outside(nest(depth(), wake_ups)).await;
     Ok(())
 }
 
@@ -207,7 +207,7 @@ fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = ()> + Send
                 return nest(depth - 1, wake_ups).await;
             }
             for _ in 0..wake_ups {
-                yield_now().await;
+                measured::woken_from_outside().await;
             }
         });
         while set.join_next().await.is_some() {}

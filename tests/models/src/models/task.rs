@@ -127,8 +127,15 @@ impl Nursery {
     }
 
     fn poll(&self) {
-        self.queue.begin_poll(&Waker::from(self.main.clone()));
-        self.queue.run_ready();
+        let main = Waker::from(self.main.clone());
+        let cx = Context::from_waker(&main);
+        let turns = self.queue.begin_poll(&cx).expect("its own thread");
+        loop {
+            turns.run_ready();
+            if !turns.goes_on() {
+                break;
+            }
+        }
     }
 
     fn handle(&self, message: Message) {

@@ -14,3 +14,16 @@ pub(crate) fn thread_id() -> u64 {
 
 /// No run is seeded here.
 pub(crate) fn shuffle<T>(_items: &mut std::collections::VecDeque<T>, _count: usize) {}
+
+/// Nobody counts, so there is one turn a poll, and its end wakes the owner.
+pub(crate) fn more_ready(_count: usize) {}
+
+pub(crate) fn less_ready(_count: usize) {}
+
+pub(crate) fn is_all_ready(_count: usize) -> bool {
+    false
+}
+
+pub(crate) fn is_time_to_look() -> bool {
+    true
+}
