@@ -19,18 +19,6 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    pub(crate) fn relative(duration: Duration) -> Limit {
-        let limit = Limit::default();
-        limit.set_relative(duration);
-        limit
-    }
-
-    pub(crate) fn absolute(deadline: Instant) -> Limit {
-        let limit = Limit::default();
-        limit.deadline.set(Some(deadline));
-        limit
-    }
-
     pub(crate) fn set_relative(&self, duration: Duration) {
         self.relative.set(Some(duration));
         self.deadline.set(None);
@@ -88,7 +76,7 @@ impl Limit {
     }
 
     /// Arms the timer at the first wait in a run; later changes come through `arm`.
-    fn arm_once(&self, frame: &Frame) {
+    pub(crate) fn arm_once(&self, frame: &Frame) {
         if self.deadline.get().is_some() && !self.is_armed() {
             self.arm(frame);
         }
@@ -99,29 +87,25 @@ impl Limit {
         timer.as_ref().is_some_and(Timer::is_of_current_run)
     }
 
-    /// Drops the timer, for a frame that is about to be dropped too.
-    pub(crate) fn drop_timer(&self) {
-        let timer = self.timer.take();
-        drop(timer);
-    }
-
     pub(crate) fn disarm(&self, frame: &Frame) {
         frame.set_deadline(None);
-        self.drop_timer();
+        let timer = self.timer.take();
+        drop(timer);
     }
 }
 
 /// Polls `framed` within its boundary. `Err` if the boundary itself cut it off; if a frame around it
-/// is cancelled too, that one goes on unwinding and this stays pending.
+/// is cancelled too, that one goes on unwinding and this stays pending. `arm` is called when the future waits.
+#[inline]
 pub(crate) fn poll<F: Future>(
     framed: Pin<&mut Framed<F>>,
     frame: &Frame,
-    limit: &Limit,
     cx: &mut Context<'_>,
+    arm: impl FnOnce(),
 ) -> Poll<Result<F::Output, Cancelled>> {
     match framed.poll_step(frame, cx) {
         Poll::Pending => {
-            limit.arm_once(frame);
+            arm();
             Poll::Pending
         }
         Poll::Ready(Step::Done(value)) => Poll::Ready(Ok(value)),

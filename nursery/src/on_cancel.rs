@@ -89,7 +89,9 @@ impl<F, C, G> OnCancel<F, C, G> {
     /// Gives the clean-up at most `duration`. Then it is cut off as well, and [`TooSlow`] is added to
     /// the nursery's errors.
     pub fn within(mut self, duration: Duration) -> Self {
-        self.limit = Some((duration, Limit::relative(duration)));
+        let limit = Limit::default();
+        limit.set_relative(duration);
+        self.limit = Some((duration, limit));
         self
     }
 }
@@ -137,7 +139,8 @@ where
         if !*this.over {
             let unlimited = Limit::default();
             let limit = this.limit.as_ref().map_or(&unlimited, |(_, limit)| limit);
-            let ended = match boundary::poll(this.cleanup, frame, limit, cx) {
+            let arm = || limit.arm_once(frame);
+            let ended = match boundary::poll(this.cleanup, frame, cx, arm) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(output)) => output.into_result().map(drop),
                 Poll::Ready(Err(cancelled)) => {

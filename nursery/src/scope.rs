@@ -355,7 +355,8 @@ impl<F: Future> Future for ScopeRun<F> {
             "the future of `CancelScope::run` was polled again after it had ended"
         );
         let inner = &scope.inner;
-        let result = boundary::poll(this.framed, &inner.frame, &inner.limit, cx);
+        let arm = || inner.limit.arm_once(&inner.frame);
+        let result = boundary::poll(this.framed, &inner.frame, cx, arm);
         if let Poll::Ready(result) = &result {
             inner.caught.set(result.is_err());
             scope.end();

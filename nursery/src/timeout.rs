@@ -7,10 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use nestling_runtime::{Cancelled, Frame, FrameKind, Framed, Label};
+use nestling_runtime::{
+    ArmedIn, Cancelled, Frame, FrameKind, Framed, Label, after, try_current_time,
+};
 use pin_project_lite::pin_project;
 
-use crate::boundary::{self, Limit};
+use crate::boundary;
 
 /// Runs `future` for at most `duration`; `None` if it was cut off then.
 ///
@@ -37,7 +39,7 @@ use crate::boundary::{self, Limit};
 #[track_caller]
 pub fn move_on_after<F: Future>(duration: Duration, future: F) -> MoveOn<F> {
     MoveOn {
-        limited: Limited::new(future, Limit::relative(duration), Location::caller()),
+        limited: Limited::new(future, Span::For(duration), Location::caller()),
     }
 }
 
@@ -45,7 +47,7 @@ pub fn move_on_after<F: Future>(duration: Duration, future: F) -> MoveOn<F> {
 #[track_caller]
 pub fn move_on_at<F: Future>(deadline: Instant, future: F) -> MoveOn<F> {
     MoveOn {
-        limited: Limited::new(future, Limit::absolute(deadline), Location::caller()),
+        limited: Limited::new(future, Span::Until(deadline), Location::caller()),
     }
 }
 
@@ -68,7 +70,7 @@ pub fn move_on_at<F: Future>(deadline: Instant, future: F) -> MoveOn<F> {
 #[track_caller]
 pub fn fail_after<F: Future>(duration: Duration, future: F) -> FailAfter<F> {
     FailAfter {
-        limited: Limited::new(future, Limit::relative(duration), Location::caller()),
+        limited: Limited::new(future, Span::For(duration), Location::caller()),
         allowed: Some(duration),
     }
 }
@@ -80,7 +82,7 @@ pub fn fail_after<F: Future>(duration: Duration, future: F) -> FailAfter<F> {
 #[track_caller]
 pub fn fail_at<F: Future>(deadline: Instant, future: F) -> FailAfter<F> {
     FailAfter {
-        limited: Limited::new(future, Limit::absolute(deadline), Location::caller()),
+        limited: Limited::new(future, Span::Until(deadline), Location::caller()),
         allowed: None,
     }
 }
@@ -178,47 +180,80 @@ impl<F: Future> Future for FailAfter<F> {
 
 pin_project! {
     /// A future in a frame of its own with a deadline: a scope that nobody else has a hold of, and
-    /// that therefore needs no allocation.
+    /// that therefore needs no allocation, and whose deadline stays.
     #[derive(Debug)]
     struct Limited<F> {
         #[pin]
         framed: Framed<F>,
-        // Made at the first poll, so that futures which are never polled leave nothing in the tree.
-        frame: Option<Frame>,
-        limit: Limit,
-        over: bool,
+        state: State,
         site: &'static Location<'static>,
     }
 }
 
+#[derive(Debug)]
+enum State {
+    Unused(Span),
+    Running(Running),
+    Over,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Span {
+    For(Duration),
+    Until(Instant),
+}
+
+/// What is made at the first poll, so that futures which are never polled leave nothing in the tree.
+#[derive(Debug)]
+struct Running {
+    frame: Frame,
+    armed: ArmedIn,
+}
+
 impl<F: Future> Limited<F> {
-    fn new(future: F, limit: Limit, site: &'static Location<'static>) -> Limited<F> {
+    fn new(future: F, span: Span, site: &'static Location<'static>) -> Limited<F> {
         Limited {
             framed: Framed::new(future),
-            frame: None,
-            limit,
-            over: false,
+            state: State::Unused(span),
             site,
         }
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<F::Output, Cancelled>> {
         let this = self.project();
-        assert!(
-            !*this.over,
-            "a future with a limit in time was polled again after it had ended"
-        );
-        let frame = this.frame.get_or_insert_with(|| {
-            let frame = Frame::new(Label::of::<F>(FrameKind::Scope, this.site));
-            this.limit.begin(&frame);
-            frame
-        });
-        let result = boundary::poll(this.framed, frame, this.limit, cx);
+        if let State::Unused(span) = *this.state {
+            let label = Label::of::<F>(FrameKind::Scope, this.site);
+            *this.state = State::Running(Running::begin(span, label));
+        }
+        let State::Running(running) = this.state else {
+            panic!("a future with a limit in time was polled again after it had ended");
+        };
+        let Running { frame, armed } = running;
+        let result = boundary::poll(this.framed, frame, cx, || frame.arm_deadline(armed));
         if result.is_ready() {
-            this.limit.drop_timer();
-            *this.frame = None;
-            *this.over = true;
+            *this.state = State::Over;
         }
         result
+    }
+}
+
+impl Running {
+    fn begin(span: Span, label: Label) -> Running {
+        let (deadline, has_passed) = match span {
+            Span::For(duration) => (after(duration), duration.is_zero()),
+            // Outside a run no time passes.
+            Span::Until(deadline) => (
+                deadline,
+                try_current_time().is_some_and(|now| deadline <= now),
+            ),
+        };
+        let frame = Frame::below_current(label, Some(deadline));
+        if has_passed {
+            frame.cancel_by_deadline();
+        }
+        Running {
+            frame,
+            armed: ArmedIn::default(),
+        }
     }
 }

@@ -49,6 +49,9 @@ pub(crate) struct Context {
     /// The run of this thread, and its inbox: addresses to compare with, null outside a run.
     pub(crate) run: Cell<*const ()>,
     pub(crate) inbox: Cell<*const ()>,
+    /// The number of the run of this thread, 0 outside; and how many there have been.
+    pub(crate) run_number: Cell<u32>,
+    pub(crate) runs: Cell<u32>,
     /// The generator that orders the ready tasks of a seeded run; 0 in the others.
     pub(crate) shuffle: Cell<u64>,
     /// What tasks wait for is to be noted.
@@ -73,6 +76,8 @@ thread_local! {
             stranded: Cell::new(false),
             run: Cell::new(ptr::null()),
             inbox: Cell::new(ptr::null()),
+            run_number: Cell::new(0),
+            runs: Cell::new(0),
             shuffle: Cell::new(0),
             watched: Cell::new(false),
             thread: Cell::new(0),

@@ -16,12 +16,11 @@ use crate::idlers::Idlers;
 use crate::inbox::Inbox;
 use crate::reactor::Reactor;
 use crate::threads;
-use crate::timers::{Action, Timers};
+use crate::timers::{self, Action};
 
 pub(crate) struct Core {
     pub(crate) reactor: Reactor,
     pub(crate) inbox: Arc<Inbox>,
-    timers: RefCell<Timers>,
     clock: Rc<dyn Clock>,
     /// The moment that the timers' nanoseconds are counted from.
     epoch: Instant,
@@ -66,20 +65,42 @@ thread_local! {
 /// Outside a run.
 #[track_caller]
 pub(crate) fn current() -> Rc<Core> {
-    match try_current() {
-        Some(core) => core,
-        None => panic!(
-            "this operation works only inside a Nestling run: \
-             call it from a future that `nestling::run` was given, or from a task below it"
-        ),
-    }
+    with(Rc::clone)
 }
 
 /// The run of this thread, if there is one.
 pub(crate) fn try_current() -> Option<Rc<Core>> {
+    try_with(Rc::clone)
+}
+
+/// Asks the run of this thread, without a count of its own.
+///
+/// # Panics
+/// Outside a run.
+#[track_caller]
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&Rc<Core>) -> R) -> R {
+    match try_with(f) {
+        Some(result) => result,
+        None => no_run(),
+    }
+}
+
+#[track_caller]
+#[cold]
+fn no_run() -> ! {
+    panic!(
+        "this operation works only inside a Nestling run: \
+         call it from a future that `nestling::run` was given, or from a task below it"
+    )
+}
+
+/// As [`with`]; `None` outside a run. A run begins and ends outside of `f`: it must not be dropped there.
+#[inline]
+pub(crate) fn try_with<R>(f: impl FnOnce(&Rc<Core>) -> R) -> Option<R> {
     // While the thread's locals are being destroyed there is no run either.
     CURRENT
-        .try_with(|current| current.borrow().clone())
+        .try_with(|current| current.borrow().as_ref().map(f))
         .ok()
         .flatten()
 }
@@ -101,7 +122,7 @@ pub(crate) fn is_inbox_of_current(inbox: &Arc<Inbox>) -> bool {
 pub(crate) fn turn_time() -> Option<Instant> {
     let known = context::with(|context| context.turn.get());
     known.or_else(|| {
-        let now = try_current()?.now();
+        let now = try_with(|core| core.now())?;
         context::with(|context| context.turn.set(Some(now)));
         Some(now)
     })
@@ -119,6 +140,9 @@ pub(crate) fn install(core: Rc<Core>) -> Option<Installed> {
         context::with(|context| {
             context.run.set(Rc::as_ptr(&core).cast());
             context.inbox.set(Arc::as_ptr(&core.inbox).cast());
+            let number = context.runs.get().checked_add(1).unwrap_or(1);
+            context.runs.set(number);
+            context.run_number.set(number);
         });
         *current = Some(core);
         Some(Installed(()))
@@ -131,8 +155,10 @@ impl Drop for Installed {
         context::with(|context| {
             context.run.set(ptr::null());
             context.inbox.set(ptr::null());
+            context.run_number.set(0);
         });
         context::forget_turn();
+        timers::clear();
         drop(core);
     }
 }
@@ -144,7 +170,6 @@ impl Core {
         Ok(Core {
             reactor,
             inbox,
-            timers: RefCell::default(),
             epoch: clock.now(),
             clock,
             wakers: Cell::default(),
@@ -165,25 +190,40 @@ impl Core {
         u64::try_from(since).unwrap_or(u64::MAX)
     }
 
-    pub(crate) fn with_timers<R>(&self, f: impl FnOnce(&mut Timers) -> R) -> R {
-        f(&mut self.timers.borrow_mut())
+    /// Arms the limits of frames that were noted since the last look.
+    pub(crate) fn settle_timers(&self) {
+        timers::settle(|deadline| self.nanos(deadline));
     }
 
     /// Fires the timers that are due by now.
     pub(crate) fn fire_timers(&self) {
-        if self.with_timers(|timers| timers.len() == 0) {
+        self.settle_timers();
+        if timers::with(|timers| timers.len()) == 0 {
             return;
         }
-        let now = self.nanos(self.now());
+        let now = self.now();
+        // The clock has been read for this turn.
+        context::with(|context| context.turn.set(Some(now)));
+        let now = self.nanos(now);
+        let mut wakers = self.wakers.take();
         // What is armed meanwhile for a moment that has passed fires in this round too, and cannot
         // be endless: firing wakes and cancels, it runs nobody.
-        while let Some(action) = self.with_timers(|timers| timers.pop_expired(now)) {
-            match action {
-                Action::Wake(waker) => waker.wake(),
-                Action::Cancel(frame) => frames::cancel_by_deadline(frame),
-                Action::Call(call) => call(),
+        loop {
+            let other = timers::with(|timers| timers.pop_wakers(now, &mut wakers));
+            if wakers.is_empty() && other.is_none() {
+                break;
+            }
+            for waker in wakers.drain(..) {
+                waker.wake();
+            }
+            match other {
+                Some(Action::Cancel(frame)) => frames::cancel_by_deadline(frame),
+                Some(Action::Call(call)) => call(),
+                Some(Action::Wake(waker)) => waker.wake(),
+                None => {}
             }
         }
+        self.wakers.set(wakers);
     }
 
     /// Looks at I/O without waiting, and wakes whom it concerns.
@@ -193,7 +233,8 @@ impl Core {
 
     /// Blocks until there is I/O, a deadline, or a message from another thread.
     pub(crate) fn sleep(&self) -> io::Result<()> {
-        let timeout = self.with_timers(|timers| timers.next_deadline()).map(|at| {
+        self.settle_timers();
+        let timeout = timers::with(|timers| timers.next_deadline()).map(|at| {
             match self.epoch.checked_add(Duration::from_nanos(at)) {
                 Some(deadline) => self.clock.time_until(deadline),
                 None => Duration::MAX,
@@ -219,7 +260,8 @@ impl Core {
 
     /// The next moment for which a timer is armed, as far as the clock can tell it.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let at = self.with_timers(|timers| timers.next_deadline())?;
+        self.settle_timers();
+        let at = timers::with(|timers| timers.next_deadline())?;
         self.epoch.checked_add(Duration::from_nanos(at))
     }
 
@@ -236,7 +278,8 @@ impl Core {
 
     /// Armed timers.
     pub(crate) fn timer_count(&self) -> usize {
-        self.with_timers(|timers| timers.len())
+        self.settle_timers();
+        timers::with(|timers| timers.len())
     }
 }
 
@@ -244,7 +287,7 @@ impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
             .field("clock", &self.clock)
-            .field("timers", &self.timer_count())
+            .field("timers", &timers::with(|timers| timers.len()))
             .field("inbox", &self.inbox)
             .finish_non_exhaustive()
     }

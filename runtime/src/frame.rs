@@ -11,6 +11,7 @@ use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::frames::{self, FrameId};
 use crate::label::Label;
+use crate::timer::ArmedIn;
 use crate::waits;
 
 /// One node of this thread's tree of frames, taken out of it on drop.
@@ -24,6 +25,12 @@ impl Frame {
     #[must_use]
     pub fn new(label: Label) -> Frame {
         Frame::from_id(frames::insert(label))
+    }
+
+    /// As [`new`](Self::new), for one that is entered next; with a deadline as of [`set_deadline`](Self::set_deadline).
+    #[must_use]
+    pub fn below_current(label: Label, deadline: Option<Instant>) -> Frame {
+        Frame::from_id(frames::insert_below_current(label, deadline))
     }
 
     /// A frame below `self`, for a task which is polled there and nowhere else.
@@ -61,7 +68,7 @@ impl Frame {
 
     /// As [`enter`](Self::enter), for a frame that knows whom to wake.
     pub fn enter_below_current(&self) -> Entered<'_> {
-        self.enter_as(frames::arrive(self.id))
+        self.enter_as(frames::arrive_again(self.id))
     }
 
     /// Makes the frame the current one where it hangs.
@@ -142,6 +149,18 @@ impl Frame {
     /// Notes a deadline for those inside who ask; it cancels nothing by itself.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
         frames::set_deadline(self.id, deadline);
+    }
+
+    /// Has the frame cancelled at its deadline, once in each run that it gets into.
+    ///
+    /// # Panics
+    /// Outside a run.
+    #[track_caller]
+    #[inline]
+    pub fn arm_deadline(&self, armed: &mut ArmedIn) {
+        if armed.enter_current_run() {
+            frames::arm_deadline(self.id);
+        }
     }
 
     /// Asks everything below the frame to come to an end, which wakes those who listen for that.

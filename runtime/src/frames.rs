@@ -9,6 +9,7 @@
 
 mod looking;
 mod node;
+mod short;
 mod stranded;
 mod tree;
 mod waking;
@@ -22,6 +23,7 @@ use std::time::Instant;
 
 pub(crate) use self::looking::*;
 use self::node::{EFFECTIVE, GUEST, LISTENER, SHIELD, SHUTDOWN, TOUCHED};
+pub(crate) use self::short::*;
 pub(crate) use self::tree::FrameId;
 use self::tree::Frames;
 use self::waking::wake_all;

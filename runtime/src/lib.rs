@@ -72,6 +72,6 @@ pub use time::{
     Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever,
     sleep_until, try_current_time,
 };
-pub use timer::Timer;
+pub use timer::{ArmedIn, Timer};
 pub use tree::{TaskTree, task_tree};
 pub use waits::{own_waker, waits_for};

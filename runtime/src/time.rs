@@ -30,13 +30,13 @@ use crate::waits::waits_for;
 #[must_use]
 #[track_caller]
 pub fn current_time() -> Instant {
-    core::current().now()
+    core::with(|core| core.now())
 }
 
 /// As [`current_time`]; `None` outside a run.
 #[must_use]
 pub fn try_current_time() -> Option<Instant> {
-    Some(core::try_current()?.now())
+    core::try_with(|core| core.now())
 }
 
 /// The moment `duration` from now by the run's clock; what is too far away to be told counts as a
@@ -47,8 +47,11 @@ pub fn try_current_time() -> Option<Instant> {
 #[must_use]
 #[track_caller]
 pub fn after(duration: Duration) -> Instant {
+    later(current_time(), duration)
+}
+
+fn later(now: Instant, duration: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    let now = current_time();
     now.checked_add(duration)
         .or_else(|| now.checked_add(CENTURY))
         .unwrap_or(now)
@@ -65,9 +68,7 @@ pub fn after(duration: Duration) -> Instant {
 /// Polled outside a run.
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep {
-        until: Until::Duration(duration),
-        timer: None,
-        yielded: false,
+        state: State::For(duration),
     }
 }
 
@@ -77,9 +78,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// Cancelled, dropped or polled outside a run it does what [`sleep`] does.
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep {
-        until: Until::Deadline(deadline),
-        timer: None,
-        yielded: false,
+        state: State::Until(deadline),
     }
 }
 
@@ -90,19 +89,20 @@ pub fn sleep_forever() -> SleepForever {
     SleepForever(())
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Until {
-    Duration(Duration),
-    Deadline(Instant),
-}
-
 /// The future of [`sleep`] and [`sleep_until`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
-    until: Until,
-    timer: Option<Timer>,
-    yielded: bool,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    For(Duration),
+    Until(Instant),
+    Armed(Instant, Timer),
+    /// It was over before it began: everybody else gets a turn.
+    Yielded,
 }
 
 impl Future for Sleep {
@@ -110,23 +110,31 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         ready!(poll_proceed(cx));
-        let this = &mut *self;
-        let deadline = match this.until {
-            Until::Deadline(deadline) => deadline,
-            Until::Duration(duration) => {
-                let deadline = after(duration);
-                this.until = Until::Deadline(deadline);
-                deadline
+        let now;
+        let deadline = match &self.state {
+            State::Armed(deadline, timer) if timer.is_of_current_run() => {
+                ready!(timer.poll_fired(*deadline, cx));
+                self.state = State::Yielded;
+                return Poll::Ready(());
             }
+            // In the second case it was armed in a run that is over; this one knows nothing of it.
+            State::Until(deadline) | State::Armed(deadline, _) => {
+                now = current_time();
+                *deadline
+            }
+            State::For(duration) => {
+                now = current_time();
+                later(now, *duration)
+            }
+            State::Yielded => return Poll::Ready(()),
         };
-        ready!(Timer::poll_until(&mut this.timer, deadline, cx));
-        if this.timer.take().is_none() && !this.yielded {
-            // Over before it began: still a turn for everybody else.
-            this.yielded = true;
+        if deadline <= now {
+            self.state = State::Yielded;
             cx.waker().wake_by_ref();
-            return Poll::Pending;
+        } else {
+            self.state = State::Armed(deadline, Timer::waking(deadline, cx));
         }
-        Poll::Ready(())
+        Poll::Pending
     }
 }
 

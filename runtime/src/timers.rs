@@ -1,13 +1,23 @@
-//! The timers of a run: a heap of four children a node, whose entries know their slots.
+//! The timers of a run, and what each does when its deadline has come.
 //!
-//! An entry is removed when its owner is dropped and moved in place when its deadline changes, so
-//! the heap holds live timers only, whatever the churn. Equal deadlines fire in the order of arming.
+//! A timer is taken out when its owner is dropped and moved when its deadline changes, so there are live timers
+//! only, whatever the churn. Equal deadlines fire in the order of arming.
+//!
+//! The limit of a frame is a timer only if the frame is still there when the loop looks at the timers. Most are
+//! not: what they limit is over by then. Until the look they are *noted*, in the order of arming.
 
+mod heap;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Instant;
 
-use crate::frames::FrameId;
+use self::heap::Heap;
+use crate::frames::{self, FrameId};
 
 /// What happens when the deadline has come.
 pub(crate) enum Action {
@@ -30,92 +40,192 @@ impl fmt::Debug for Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimerKey(u32);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    at: u64,
-    order: u64,
-    slot: u32,
+impl TimerKey {
+    /// Stands where there is none.
+    pub(crate) const NONE: TimerKey = TimerKey(u32::MAX);
 }
 
-/// The position of a slot whose timer has fired.
-const FIRED: u32 = u32::MAX;
-const ARITY: usize = 4;
-
-#[derive(Debug)]
-struct Slot {
-    position: u32,
-    action: Option<Action>,
+/// How a timer stands that a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Fired,
+    /// It wakes the one who asks.
+    Armed,
+    /// It wakes somebody else.
+    WakesOther,
 }
 
-#[derive(Debug, Default)]
+/// What a slot holds, in 16 bytes. The rare calls are kept elsewhere.
+enum Stored {
+    Wake(Waker),
+    /// `FrameId::NONE`: a call, or nothing.
+    Cancel(FrameId),
+}
+
+const NOTHING: Stored = Stored::Cancel(FrameId::NONE);
+
+/// A frame whose limit is to be armed, and its place in the order of arming.
+#[derive(Clone, Copy)]
+struct Noted {
+    frame: FrameId,
+    order: u32,
+}
+
+/// So many frames are noted before those that are gone are looked for.
+const NOTED_MAX: usize = 256;
+
+/// So many wakers are taken out at a time.
+const WAKERS_MAX: usize = 64;
+
 pub(crate) struct Timers {
-    heap: Vec<Entry>,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    order: u64,
+    heap: Heap,
+    actions: Vec<Stored>,
+    calls: BTreeMap<u32, Rc<dyn Fn()>>,
+    noted: Vec<Noted>,
+    order: u32,
+}
+
+thread_local! {
+    /// Those of the run of this thread; none outside a run. So there is nothing to destroy.
+    static TIMERS: RefCell<ManuallyDrop<Timers>> =
+        const { RefCell::new(ManuallyDrop::new(Timers::new())) };
+}
+
+/// Looks at the timers of the run of this thread. What may run foreign code, such as cloning or dropping
+/// a waker, is not for `f`.
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&mut Timers) -> R) -> R {
+    TIMERS.with(|timers| f(&mut timers.borrow_mut()))
+}
+
+/// Drops all timers: the run is over.
+pub(crate) fn clear() {
+    let timers = with(|timers| mem::replace(timers, Timers::new()));
+    // A frame that outlives the run must not take its key for one of the next.
+    for stored in &timers.actions {
+        if let Stored::Cancel(frame) = stored {
+            frames::forget_timer(*frame);
+        }
+    }
+    drop(timers);
+}
+
+/// Arms the limits of the frames that were noted and are still there, for moments that `nanos_of` tells.
+#[inline]
+pub(crate) fn settle(nanos_of: impl Fn(Instant) -> u64) {
+    if !with(|timers| timers.noted.is_empty()) {
+        arm_noted(nanos_of);
+    }
+}
+
+fn arm_noted(nanos_of: impl Fn(Instant) -> u64) {
+    let mut noted = with(|timers| mem::take(&mut timers.noted));
+    for Noted { frame, order } in noted.drain(..) {
+        if let Some(deadline) = frames::deadline(frame) {
+            let at = nanos_of(deadline);
+            let key = with(|timers| timers.insert_as(at, order, Stored::Cancel(frame)));
+            frames::set_timer(frame, key);
+        }
+    }
+    // Its place is kept, so that noting allocates nothing.
+    with(|timers| timers.noted = noted);
 }
 
 impl Timers {
+    const fn new() -> Timers {
+        Timers {
+            heap: Heap::new(),
+            actions: Vec::new(),
+            calls: BTreeMap::new(),
+            noted: Vec::new(),
+            order: 0,
+        }
+    }
+
     /// Arms a timer for `at`, in nanoseconds of the run.
     pub(crate) fn insert(&mut self, at: u64, action: Action) -> TimerKey {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let slot = u32::try_from(self.slots.len())
-                    .ok()
-                    .filter(|&slot| slot != FIRED);
-                self.slots.push(Slot {
-                    position: FIRED,
-                    action: None,
-                });
-                slot.expect("no more than 4294967295 timers can be armed in one run")
-            }
-        };
-        self.slots[slot as usize].action = Some(action);
-        self.push(at, slot);
+        let order = self.next_order();
+        let key = self.insert_as(at, order, NOTHING);
+        self.store(key, action);
+        key
+    }
+
+    fn insert_as(&mut self, at: u64, order: u32, stored: Stored) -> TimerKey {
+        let slot = self.heap.take_slot();
+        match self.actions.get_mut(slot as usize) {
+            Some(vacant) => *vacant = stored,
+            None => self.actions.push(stored),
+        }
+        self.heap.insert(slot, at, order);
         TimerKey(slot)
+    }
+
+    /// Notes a frame whose deadline is to be armed. `true`: it is time to `settle`.
+    #[inline]
+    pub(crate) fn note(&mut self, frame: FrameId) -> bool {
+        let order = self.next_order();
+        self.noted.push(Noted { frame, order });
+        self.noted.len() >= NOTED_MAX
     }
 
     /// Disarms the timer for good. The action is given back so that it can be dropped outside.
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Action> {
-        self.take_out(key.0);
-        self.free.push(key.0);
-        self.slots[key.0 as usize].action.take()
+        self.heap.remove(key.0);
+        self.heap.free_slot(key.0);
+        self.take(key)
     }
 
-    /// Arms the timer, fired or not, for another time; a fired one needs its action again.
-    pub(crate) fn reset(&mut self, key: TimerKey, at: u64, action: Option<Action>) {
-        self.take_out(key.0);
-        if action.is_some() {
-            self.slots[key.0 as usize].action = action;
+    /// Arms the timer, fired or not, for another time; what it did before is given back.
+    pub(crate) fn reset(&mut self, key: TimerKey, at: u64, action: Action) -> Option<Action> {
+        let order = self.next_order();
+        self.heap.remove(key.0);
+        self.heap.insert(key.0, at, order);
+        self.replace(key, action)
+    }
+
+    /// How the timer stands for the one who is woken by `waker`.
+    pub(crate) fn standing(&self, key: TimerKey, waker: &Waker) -> Standing {
+        if !self.heap.has_entry(key.0) {
+            return Standing::Fired;
         }
-        self.push(at, key.0);
-    }
-
-    pub(crate) fn has_fired(&self, key: TimerKey) -> bool {
-        self.slots[key.0 as usize].position == FIRED
-    }
-
-    /// Whom the timer wakes, if that is what it does and it has not fired.
-    pub(crate) fn waker_mut(&mut self, key: TimerKey) -> Option<&mut Waker> {
-        match &mut self.slots[key.0 as usize].action {
-            Some(Action::Wake(waker)) => Some(waker),
-            _ => None,
+        match &self.actions[key.0 as usize] {
+            Stored::Wake(known) if known.will_wake(waker) => Standing::Armed,
+            _ => Standing::WakesOther,
         }
+    }
+
+    /// Has an armed timer do something else, and gives back what it did before.
+    pub(crate) fn replace(&mut self, key: TimerKey, action: Action) -> Option<Action> {
+        let old = self.take(key);
+        self.store(key, action);
+        old
     }
 
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.heap.first().map(|entry| entry.at)
+        self.heap.first()
     }
 
     /// Takes out the first timer whose deadline is not after `now`.
     pub(crate) fn pop_expired(&mut self, now: u64) -> Option<Action> {
-        let first = *self.heap.first()?;
-        if first.at > now {
-            return None;
+        let slot = self.heap.pop(now)?;
+        match self.actions[slot as usize] {
+            // It stays: the slot is still the frame's, see `clear`.
+            Stored::Cancel(frame) if frame != FrameId::NONE => Some(Action::Cancel(frame)),
+            _ => self.take(TimerKey(slot)),
         }
-        self.take_out(first.slot);
-        self.slots[first.slot as usize].action.take()
+    }
+
+    /// Takes out wakers whose deadlines are not after `now`, up to some number, or to a timer that does something
+    /// else, which is returned. Taking them out together lets the processor wait for several of them at a time,
+    /// as each is somewhere else in memory; waking one makes it wait for what is under way.
+    pub(crate) fn pop_wakers(&mut self, now: u64, wakers: &mut Vec<Waker>) -> Option<Action> {
+        while wakers.len() < WAKERS_MAX {
+            match self.pop_expired(now)? {
+                Action::Wake(waker) => wakers.push(waker),
+                other => return Some(other),
+            }
+        }
+        None
     }
 
     /// How many timers are armed.
@@ -123,137 +233,137 @@ impl Timers {
         self.heap.len()
     }
 
-    fn push(&mut self, at: u64, slot: u32) {
-        let order = self.order;
+    #[inline]
+    fn next_order(&mut self) -> u32 {
+        if self.order == u32::MAX {
+            self.renumber();
+        }
         self.order += 1;
-        self.heap.push(Entry { at, order, slot });
-        self.sift_up(self.heap.len() - 1);
+        self.order - 1
     }
 
-    fn take_out(&mut self, slot: u32) {
-        let position = std::mem::replace(&mut self.slots[slot as usize].position, FIRED);
-        if position == FIRED {
-            return;
+    /// Counts the order of arming anew, for those that are armed or noted.
+    #[cold]
+    fn renumber(&mut self) {
+        let noted = self.noted.iter().map(|noted| noted.order);
+        let mut old: Vec<u32> = self.heap.orders().chain(noted).collect();
+        old.sort_unstable();
+        // No two are equal, and there are fewer of them than orders.
+        let new = |order: u32| old.partition_point(|&old| old < order) as u32;
+        self.heap.renumber(new);
+        for noted in &mut self.noted {
+            noted.order = new(noted.order);
         }
-        let position = position as usize;
-        self.heap.swap_remove(position);
-        if position < self.heap.len() {
-            let settled = self.sift_up(position);
-            self.sift_down(settled);
-        }
+        self.order = old.len() as u32;
     }
 
-    fn place(&mut self, position: usize, entry: Entry) {
-        self.heap[position] = entry;
-        // The heap is never longer than the slots, whose number fits into u32.
-        self.slots[entry.slot as usize].position = position as u32;
-    }
-
-    fn sift_up(&mut self, mut position: usize) -> usize {
-        let entry = self.heap[position];
-        while position > 0 {
-            let parent = (position - 1) / ARITY;
-            if self.heap[parent] <= entry {
-                break;
+    fn store(&mut self, key: TimerKey, action: Action) {
+        self.actions[key.0 as usize] = match action {
+            Action::Wake(waker) => Stored::Wake(waker),
+            Action::Cancel(frame) => Stored::Cancel(frame),
+            Action::Call(call) => {
+                self.calls.insert(key.0, call);
+                NOTHING
             }
-            self.place(position, self.heap[parent]);
-            position = parent;
-        }
-        self.place(position, entry);
-        position
+        };
     }
 
-    fn sift_down(&mut self, mut position: usize) {
-        let entry = self.heap[position];
-        loop {
-            let first = position * ARITY + 1;
-            let children = first..self.heap.len().min(first + ARITY);
-            let Some(least) = children.min_by_key(|&child| self.heap[child]) else {
-                break;
-            };
-            if entry <= self.heap[least] {
-                break;
-            }
-            self.place(position, self.heap[least]);
-            position = least;
+    fn take(&mut self, key: TimerKey) -> Option<Action> {
+        match mem::replace(&mut self.actions[key.0 as usize], NOTHING) {
+            Stored::Wake(waker) => Some(Action::Wake(waker)),
+            Stored::Cancel(FrameId::NONE) => self.calls.remove(&key.0).map(Action::Call),
+            Stored::Cancel(frame) => Some(Action::Cancel(frame)),
         }
-        self.place(position, entry);
+    }
+}
+
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timers")
+            .field("armed", &self.heap.len())
+            .field("noted", &self.noted.len())
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
-    fn timers_agree_with_a_sorted_map(seed: u64, steps: usize) {
-        let mut state = seed;
-        let mut random = move |below: u64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
+    fn fired(timers: &mut Timers, now: u64) -> Vec<u32> {
+        let frames = std::iter::from_fn(|| timers.pop_expired(now));
+        let index = |action| match action {
+            Action::Cancel(frame) => frame.index,
+            other => panic!("{other:?}"),
         };
-        let mut timers = Timers::default();
-        let mut model: BTreeMap<(u64, u64), TimerKey> = BTreeMap::new();
-        let mut armed = 0;
-        for _ in 0..steps {
-            match random(4) {
-                0 | 1 => {
-                    let at = random(50);
-                    let key = timers.insert(at, Action::Wake(Waker::noop().clone()));
-                    model.insert((at, armed), key);
-                    armed += 1;
-                }
-                2 => {
-                    let chosen = model.keys().nth(random(8) as usize).copied();
-                    if let Some(place) = chosen {
-                        let key = model.remove(&place).expect("it was listed");
-                        if random(2) == 0 {
-                            assert!(timers.remove(key).is_some());
-                        } else {
-                            let at = random(50);
-                            timers.reset(key, at, None);
-                            model.insert((at, armed), key);
-                            armed += 1;
-                        }
-                    }
-                }
-                _ => {
-                    let now = random(50);
-                    while let Some(entry) = model.first_entry() {
-                        if entry.key().0 > now {
-                            break;
-                        }
-                        let key = entry.remove();
-                        assert!(!timers.has_fired(key));
-                        assert!(timers.pop_expired(now).is_some());
-                        assert!(timers.has_fired(key));
-                        assert!(timers.remove(key).is_none());
-                    }
-                    assert!(timers.pop_expired(now).is_none());
-                }
+        frames.map(index).collect()
+    }
+
+    #[test]
+    fn of_many_with_one_deadline_the_first_armed_fires_first() {
+        // In one of them the order of arming is counted anew half-way.
+        for first_order in [0, u32::MAX - 40] {
+            let mut timers = Timers::new();
+            timers.order = first_order;
+            for index in 0..100 {
+                timers.insert(7, Action::Cancel(FrameId::numbered(index)));
             }
-            assert_eq!(timers.len(), model.len());
-            assert_eq!(timers.next_deadline(), model.keys().next().map(|key| key.0));
+            assert_eq!(fired(&mut timers, 7), Vec::from_iter(0..100));
         }
     }
 
     #[test]
-    fn the_heap_does_what_a_sorted_map_would() {
-        for seed in 0..if cfg!(miri) { 3 } else { 50 } {
-            timers_agree_with_a_sorted_map(seed, if cfg!(miri) { 100 } else { 2000 });
+    fn what_was_noted_keeps_its_place_when_the_order_is_counted_anew() {
+        let mut timers = Timers::new();
+        timers.order = u32::MAX - 2;
+        timers.insert(7, Action::Cancel(FrameId::numbered(0)));
+        assert!(!timers.note(FrameId::numbered(1)));
+        for index in 2..5 {
+            timers.insert(7, Action::Cancel(FrameId::numbered(index)));
         }
+        let Noted { frame, order } = timers.noted[0];
+        timers.insert_as(7, order, Stored::Cancel(frame));
+        assert_eq!(fired(&mut timers, 7), [0, 1, 2, 3, 4]);
     }
 
     #[test]
-    fn a_million_changes_of_one_deadline_leave_one_entry() {
-        let mut timers = Timers::default();
-        let key = timers.insert(5, Action::Wake(Waker::noop().clone()));
-        for at in 0..if cfg!(miri) { 100 } else { 1_000_000 } {
-            timers.reset(key, at, None);
-        }
-        assert_eq!((timers.heap.len(), timers.slots.len()), (1, 1));
+    fn frames_that_are_gone_are_noted_up_to_a_number() {
+        let mut timers = Timers::new();
+        let full = (0..).position(|index| timers.note(FrameId::numbered(index)));
+        assert_eq!(full, Some(NOTED_MAX - 1));
+    }
+
+    #[test]
+    fn a_timer_that_is_reset_does_the_new_thing_and_is_the_last_armed() {
+        let mut timers = Timers::new();
+        let first = timers.insert(1, Action::Cancel(FrameId::numbered(1)));
+        timers.insert(7, Action::Cancel(FrameId::numbered(2)));
+        assert!(timers.pop_expired(1).is_some());
+        let old = timers.reset(first, 7, Action::Cancel(FrameId::numbered(3)));
+        assert!(matches!(old, Some(Action::Cancel(frame)) if frame.index == 1));
+        assert_eq!(fired(&mut timers, 7), [2, 3]);
+        drop(timers.remove(first));
+        assert!(timers.pop_expired(u64::MAX).is_none());
+    }
+
+    #[test]
+    fn a_call_is_handed_out_once_and_its_slot_serves_others() {
+        let call: Rc<dyn Fn()> = Rc::new(|| {});
+        let mut timers = Timers::new();
+        let made = timers.insert(1, Action::Call(Rc::clone(&call)));
+        let removed = timers.insert(2, Action::Call(Rc::clone(&call)));
+        assert!(matches!(timers.pop_expired(1), Some(Action::Call(_))));
+        assert!(timers.remove(made).is_none());
+        assert_eq!(Rc::strong_count(&call), 2);
+        assert!(matches!(timers.remove(removed), Some(Action::Call(_))));
+        assert_eq!(Rc::strong_count(&call), 1);
+        let frame = timers.insert(3, Action::Cancel(FrameId::numbered(1)));
+        assert!(matches!(timers.remove(frame), Some(Action::Cancel(_))));
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_a_timer_does_takes_16_bytes() {
+        assert_eq!(size_of::<Stored>(), 16);
     }
 }

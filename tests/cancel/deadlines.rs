@@ -683,6 +683,76 @@ fn a_limited_future_that_goes_on_in_another_run_keeps_its_limit() {
 }
 
 #[test]
+fn limits_and_sleeps_of_one_moment_pass_in_the_order_of_arming() {
+    // More than are noted before they are looked through.
+    let count = times(1_000, 300);
+    let log = RefCell::new(Vec::new());
+    run_virtual(async {
+        open_nursery(async |nursery| {
+            for number in 0..count {
+                let log = &log;
+                nursery.start_soon(async move {
+                    match number % 3 {
+                        0 => sleep(secs(1)).await,
+                        1 => assert_eq!(move_on_after(secs(1), sleep_forever()).await, None),
+                        _ => {
+                            let scope = CancelScope::new().timeout(secs(1));
+                            assert!(scope.run(sleep_forever()).await.is_err());
+                        }
+                    }
+                    log.borrow_mut().push(number);
+                });
+            }
+        })
+        .await
+        .unwrap();
+    });
+    assert_eq!(log.into_inner(), Vec::from_iter(0..count));
+}
+
+#[test]
+fn of_limits_that_come_and_go_in_one_poll_only_those_are_armed_that_stay() {
+    run_clocked(async |clock| {
+        let mut kept = Vec::new();
+        for number in 0..times(10_000, 1_000) {
+            let mut limited = Box::pin(move_on_after(secs(1), sleep_forever()));
+            assert!(poll_once(&mut limited).await.is_pending());
+            if number % 100 == 0 {
+                kept.push(limited);
+            }
+        }
+        assert_eq!(statistics().timers, kept.len());
+        for limited in kept {
+            assert_eq!(limited.await, None);
+        }
+        assert_eq!(clock.elapsed(), secs(1));
+        assert_eq!(statistics().timers, 0);
+    });
+}
+
+#[test]
+fn a_limited_future_that_outlives_its_run_leaves_the_timers_of_the_next_alone() {
+    let _leaks = LeakCheck::begin();
+    for has_passed in [false, true] {
+        let mut limited = Box::pin(move_on_after(secs(3), sleep_forever()));
+        Builder::new().clock(MockClock::new()).run(async {
+            assert!(poll_once(&mut limited).await.is_pending());
+            // The loop looks, so the limit has a timer, which fires or does not.
+            sleep(if has_passed { secs(5) } else { secs(1) }).await;
+        });
+        Builder::new().clock(MockClock::new()).run(async {
+            let start = current_time();
+            let mut sleeper = Box::pin(sleep(secs(1)));
+            assert!(poll_once(&mut sleeper).await.is_pending());
+            drop(limited);
+            assert_eq!(statistics().timers, 1);
+            sleeper.await;
+            assert_eq!(current_time() - start, secs(1));
+        });
+    }
+}
+
+#[test]
 fn catch_cancel_tells_of_the_deadline_that_cut_it_off() {
     run_virtual(async {
         let limited = CancelScope::new().name("limited").timeout(secs(1));

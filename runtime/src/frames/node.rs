@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
+use super::short::OwnTimer;
 use crate::cancelled::Cancelled;
 use crate::context::NO_FRAME;
 use crate::label::{FrameKind, Label, Origin};
+use crate::timers::TimerKey;
 
 /// Waited for by the frames around it.
 pub(super) const GUEST: Bit = Bit(1);
@@ -32,6 +34,8 @@ pub(super) struct Node {
     pub(super) prev: u32,
     pub(super) next: u32,
     pub(super) guests: u32,
+    /// The timer that the frame's deadline has, once the loop has looked.
+    pub(super) timer: TimerKey,
     bits: u8,
     /// Polls in a row, while it was cancelled, in which no child frame that holds it was polled.
     pub(super) untouched: u8,
@@ -58,6 +62,7 @@ impl Node {
             prev: NO_FRAME,
             next: NO_FRAME,
             guests: 0,
+            timer: TimerKey::NONE,
             bits: 0,
             untouched: 0,
             kind: FrameKind::Scope,
@@ -87,7 +92,8 @@ impl Node {
         self.bits = 0;
         self.untouched = 0;
         self.deadline = None;
-        (self.waker.take(), self.rare.take())
+        let timer = OwnTimer(std::mem::replace(&mut self.timer, TimerKey::NONE));
+        (self.waker.take(), self.rare.take(), timer)
     }
 
     #[inline]

@@ -14,6 +14,22 @@ pub(crate) struct FrameId {
     pub(super) generation: u32,
 }
 
+impl FrameId {
+    /// Names no frame, whatever there is.
+    pub(crate) const NONE: FrameId = FrameId {
+        index: NO_FRAME,
+        generation: 0,
+    };
+
+    #[cfg(test)]
+    pub(crate) fn numbered(index: u32) -> FrameId {
+        FrameId {
+            index,
+            generation: 1,
+        }
+    }
+}
+
 pub(super) struct Frames {
     pub(super) nodes: Vec<Node>,
     /// The first vacant slot; each leads to the next one by its `next`.
