@@ -41,8 +41,8 @@ impl<W: Copy> Turn<W> {
     /// Ready when it has something.
     ///
     /// `take` takes what is free and says whether it did; only if it did not, the request is asked for, and
-    /// joins the line of `lot`. `settle` hands over what is free to those in the line, and says whether anything may
-    /// have been.
+    /// joins the line of `lot`. `settle` hands over what is free to those in the line; `false` if that was
+    /// nobody.
     #[inline]
     pub(super) fn poll(
         &mut self,

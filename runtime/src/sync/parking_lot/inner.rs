@@ -25,6 +25,7 @@ impl<W> Inner<W> {
         Wakers::new(&self.spare)
     }
 
+    #[cold]
     pub(super) fn name(&self) -> String {
         let Inner { what, site, .. } = self;
         format!("{what} made at {}:{}", site.file(), site.line())
@@ -48,6 +49,7 @@ impl<W: Copy> Inner<W> {
     }
 
     /// Goes on when `first` is to be woken, or if the first one has been cancelled.
+    #[inline(never)]
     fn unpark_more(&self, first: Option<Waker>, mut take: impl FnMut(W) -> bool) -> usize {
         let mut wakers = self.wakers();
         wakers.push(first);
@@ -93,7 +95,7 @@ impl<W: Copy> Inner<W> {
     }
 
     /// Unparks the first one, which is still that. Whom to wake.
-    #[inline]
+    #[inline(always)]
     fn unpark(&self, key: usize) -> Option<Waker> {
         let mut queue = self.queue.borrow_mut();
         if queue.first() != Some(key) {

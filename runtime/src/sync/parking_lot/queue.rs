@@ -87,37 +87,42 @@ impl<W> Queue<W> {
         &self.slots[key]
     }
 
+    #[inline]
     pub(super) fn push(&mut self, waiter: Waiter<W>) -> usize {
-        let (prev, next) = (self.last, NONE);
-        let state = State::Queued;
-        let key = self.vacant;
-        let key = if let Some(slot) = self.slots.get_mut(key) {
-            self.vacant = slot.next;
-            (slot.prev, slot.next) = (prev, next);
-            // What was there before has no destructor.
-            slot.state = state;
-            slot.waiter = waiter;
-            key
-        } else {
-            self.slots.push(Slot {
-                prev,
-                next,
-                state,
-                waiter,
-            });
-            self.slots.len() - 1
+        let prev = std::mem::replace(&mut self.last, self.vacant);
+        let key = match self.slots.get_mut(self.vacant) {
+            Some(slot) => {
+                self.vacant = slot.next;
+                (slot.prev, slot.next) = (prev, NONE);
+                // What was there before has no destructor.
+                slot.state = State::Queued;
+                slot.waiter = waiter;
+                self.last
+            }
+            None => self.grow(prev, waiter),
         };
         match prev {
             NONE => self.first = key,
-            last => self.slots[last].next = key,
+            prev => self.slots[prev].next = key,
         }
-        self.last = key;
         self.len += 1;
         key
     }
 
+    #[cold]
+    fn grow(&mut self, prev: usize, waiter: Waiter<W>) -> usize {
+        self.last = self.slots.len();
+        self.slots.push(Slot {
+            prev,
+            next: NONE,
+            state: State::Queued,
+            waiter,
+        });
+        self.last
+    }
+
     /// As [`unlink`](Self::unlink) for the first one, which has been unparked.
-    #[inline]
+    #[inline(always)]
     pub(super) fn unpark_first(&mut self, key: usize) -> Option<Waker> {
         let slot = &mut self.slots[key];
         debug_assert!(self.first == key && slot.prev == NONE, "it is the first");
