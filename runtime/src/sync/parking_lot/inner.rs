@@ -33,6 +33,8 @@ impl<W> Inner<W> {
 }
 
 impl<W: Copy> Inner<W> {
+    // Out of line, as mostly nobody waits.
+    #[inline(never)]
     pub(super) fn unpark_while(&self, mut take: impl FnMut(W) -> bool) -> usize {
         let Some((key, request)) = self.front() else {
             return self.unpark_more(None, take);
@@ -65,6 +67,8 @@ impl<W: Copy> Inner<W> {
         count
     }
 
+    // Out of line, as mostly nobody waits.
+    #[inline(never)]
     pub(super) fn unpark_first(&self, take: impl FnOnce(W) -> bool) -> bool {
         let Some((key, request)) = self.front() else {
             return self.unpark_first_live(take);
