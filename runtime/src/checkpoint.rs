@@ -19,8 +19,7 @@ use crate::steps;
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     context::with(|context| {
         if context.cancelled.get() {
-            frames::strand(cx.waker());
-            return Poll::Pending;
+            return strand(cx);
         }
         if context.frame.get() == context::NO_FRAME {
             // Outside a run nobody fills the budget again.
@@ -34,6 +33,12 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
             None => steps::poll_without_budget(cx),
         }
     })
+}
+
+#[cold]
+fn strand(cx: &Context<'_>) -> Poll<()> {
+    frames::strand(cx.waker());
+    Poll::Pending
 }
 
 /// Whether the current context is cancelled, so that the next checkpoint would cut it off.
@@ -67,8 +72,7 @@ impl Future for Checkpoint {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if is_cancelled() {
-            frames::strand(cx.waker());
-            return Poll::Pending;
+            return strand(cx);
         }
         if self.yielded {
             return Poll::Ready(());

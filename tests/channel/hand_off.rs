@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -326,6 +327,100 @@ fn an_item_of_a_receiver_that_is_dropped_goes_on_in_order() {
         assert_eq!(figures(&sender), (1, 0, 0));
         assert_eq!(sender.try_send('c'), Err(TrySendError::Full('c')));
         assert_eq!(receiver.try_recv(), Ok('a'));
+    });
+}
+
+/// The first in an empty line is handed its item without the line; those behind it stand in the line.
+#[test]
+fn one_that_waited_alone_gives_its_item_back_in_order() {
+    run(async {
+        let (sender, receiver) = channel(2);
+        let mut alone = Box::pin(receiver.recv());
+        assert!(poll_once(&mut alone).await.is_pending());
+        assert_eq!(figures(&sender), (0, 0, 1));
+        for item in ['a', 'b', 'c'] {
+            sender.send(item).await.unwrap();
+        }
+        assert_eq!(sender.try_send('d'), Err(TrySendError::Full('d')));
+        assert_eq!(figures(&sender), (2, 0, 0));
+        drop(alone);
+        assert_eq!(figures(&sender), (3, 0, 0));
+        for item in ['a', 'b', 'c'] {
+            assert_eq!(receiver.recv().await, Some(item));
+        }
+    });
+}
+
+#[test]
+fn one_that_comes_while_others_wait_stands_behind_them() {
+    run(async {
+        let (sender, receiver) = channel(1);
+        let [mut first, mut second, mut third] = [(); 3].map(|()| Box::pin(receiver.recv()));
+        assert!(poll_once(&mut first).await.is_pending());
+        assert!(poll_once(&mut second).await.is_pending());
+        sender.send('a').await.unwrap();
+        assert_eq!(poll_once(&mut first).await, Poll::Ready(Some('a')));
+        // The place of the first one is empty, but the line is not.
+        assert!(poll_once(&mut third).await.is_pending());
+        assert_eq!(figures(&sender), (0, 0, 2));
+        sender.send('b').await.unwrap();
+        assert!(poll_once(&mut third).await.is_pending());
+        assert_eq!(poll_once(&mut second).await, Poll::Ready(Some('b')));
+        sender.send('c').await.unwrap();
+        assert_eq!(poll_once(&mut third).await, Poll::Ready(Some('c')));
+    });
+}
+
+#[test]
+fn one_that_waits_alone_is_woken_through_its_newest_waker() {
+    run(async {
+        let (sender, receiver) = channel(1);
+        let flags = [(); 2].map(|()| Flag::new());
+        let mut parked = pin!(receiver.recv());
+        for flag in &flags {
+            let mut polled = pin!(with_waker(waker_of(flag), parked.as_mut()));
+            assert!(poll_once(&mut polled).await.is_pending());
+        }
+        assert_eq!(Arc::strong_count(&flags[0]), 1, "nobody keeps the old one");
+        sender.send('a').await.unwrap();
+        assert_eq!(flags.each_ref().map(|flag| flag.count()), [0, 1]);
+        assert_eq!(parked.await, Some('a'));
+    });
+}
+
+#[test]
+fn permits_are_kept_from_one_that_waits_alone() {
+    run(async {
+        let (sender, receiver) = channel(1);
+        let mut parked = pin!(receiver.recv());
+        assert!(poll_once(&mut parked).await.is_pending());
+        let permits = [(); 2].map(|()| sender.try_reserve().unwrap());
+        // Its waiting is room as well; both are reserved.
+        assert_eq!(sender.try_send('x'), Err(TrySendError::Full('x')));
+        let mut sending = pin!(sender.send('c'));
+        assert!(poll_once(&mut sending).await.is_pending());
+        let [first, second] = permits;
+        first.send('a').unwrap();
+        assert!(poll_once(&mut sending).await.is_pending());
+        assert_eq!(parked.await, Some('a'));
+        second.send('b').unwrap();
+        assert_eq!(receiver.recv().await, Some('b'));
+        assert_eq!(sending.await, Ok(()));
+        assert_eq!(receiver.recv().await, Some('c'));
+    });
+}
+
+/// A future that is leaked after it was handed its item holds on to it only as long as somebody may ask.
+#[test]
+fn closing_gives_back_what_a_leaked_receive_owned() {
+    run(async {
+        let (sender, receiver) = channel(2);
+        let leaked = Box::leak(Box::new(receiver.recv()));
+        assert!(poll_once(leaked).await.is_pending());
+        for item in ['a', 'b'] {
+            sender.send(item).await.unwrap();
+        }
+        assert_eq!(receiver.close(), ['a', 'b']);
     });
 }
 

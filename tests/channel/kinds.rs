@@ -14,7 +14,7 @@ use nestling::channel::{
 };
 use nestling::{CancelScope, ok, open_nursery};
 
-use crate::support::{catch, on_drop, poll_once, run, settle};
+use crate::support::{Flag, catch, on_drop, poll_once, run, settle, waker_of, with_waker};
 
 async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
@@ -83,6 +83,30 @@ fn a_stream_that_waits_is_room_with_capacity_zero() {
         assert_eq!(sender.try_send('a'), Ok(()));
         assert_eq!(sender.try_send('b'), Err(TrySendError::Full('b')));
         assert_eq!(next(&mut stream).await, Some('a'));
+    });
+}
+
+#[test]
+fn a_stream_hears_of_what_no_parked_receiver_is_given() {
+    run(async {
+        let (sender, receiver) = channel(1);
+        let mut stream = receiver.clone();
+        let flag = Flag::new();
+        let mut parked = Box::pin(receiver.recv());
+        assert!(poll_once(&mut parked).await.is_pending());
+        let mut waiting = Box::pin(with_waker(waker_of(&flag), next(&mut stream)));
+        assert!(poll_once(&mut waiting).await.is_pending());
+        assert_eq!(sender.statistics().tasks_waiting_recv, 2);
+
+        sender.send('a').await.unwrap();
+        assert_eq!(flag.count(), 0, "it went to the one who waits in `recv`");
+        drop(parked);
+        assert_eq!(
+            flag.count(),
+            1,
+            "that one is gone, and the item is anybody's"
+        );
+        assert_eq!(poll_once(&mut waiting).await, Poll::Ready(Some('a')));
     });
 }
 

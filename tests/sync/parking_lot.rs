@@ -244,6 +244,64 @@ fn requests_are_asked_in_order_and_the_account_is_settled_before_anybody_wakes()
 }
 
 #[test]
+fn the_first_alone_can_be_asked() {
+    let lot: ParkingLot<u32> = ParkingLot::new("a number");
+    assert!(!lot.unpark_first(|_| unreachable!("nobody waits")));
+    let flags = [(); 2].map(|()| Flag::new());
+    let mut parks = [7, 8].map(|number| {
+        let flag = &flags[number as usize - 7];
+        parked_with(&waker_of(flag), lot.park_with(number))
+    });
+    assert!(!lot.unpark_first(|number| number == 8));
+    assert_eq!(lot.len(), 2);
+    assert!(lot.unpark_first(|number| number == 7));
+    assert_eq!(flags.each_ref().map(|flag| flag.count()), [1, 0]);
+    assert_eq!(parks.each_mut().map(is_ready), [true, false]);
+}
+
+#[test]
+fn the_first_who_is_not_cancelled_can_be_asked() {
+    let lot: ParkingLot<u32> = ParkingLot::new("a number");
+    let log = Log::new();
+    let scope = CancelScope::new();
+    run(open_nursery(async |nursery| {
+        for number in [1, 2, 3] {
+            let (lot, log, scope) = (&lot, &log, scope.clone());
+            nursery.start_soon(async move {
+                if number == 1 {
+                    assert!(scope.run(lot.park_with(number)).await.is_err());
+                    return;
+                }
+                lot.park_with(number).await;
+                log.say(if number == 2 { "second" } else { "third" });
+            });
+        }
+        settle().await;
+        scope.cancel();
+        assert!(!lot.unpark_first(|number| number != 2));
+        assert!(lot.unpark_first(|number| number == 2));
+        settle().await;
+        log.expect(&["second"]);
+        assert!(lot.unpark_first(|number| number == 3));
+    }))
+    .unwrap();
+}
+
+#[test]
+fn changing_the_line_while_the_first_is_asked_is_an_error_too() {
+    let lot = lot();
+    let mut parks = vec![parked(lot.park()), parked(lot.park())];
+    let text = message_of(|| {
+        lot.unpark_first(|()| {
+            drop(parks.remove(0));
+            true
+        })
+    });
+    assert!(text.contains("only look at the request"), "{text}");
+    assert_eq!(lot.unpark_all(), 1);
+}
+
+#[test]
 fn changing_the_line_while_it_is_asked_is_an_error_that_costs_nobody_anything() {
     let lot = lot();
     let flags = [(); 3].map(|()| Flag::new());

@@ -18,6 +18,7 @@ pub(super) trait Access {
     fn waker(cx: &Context<'_>) -> Waker;
 
     /// Does something with the state, then wakes whom that concerns.
+    #[inline]
     fn change<R>(&self, f: impl FnOnce(&mut State<Self::Item>, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::new();
         let result = self.with(|state| f(state, &mut wakes));
@@ -26,6 +27,7 @@ pub(super) trait Access {
     }
 
     /// As `change`, for destructors.
+    #[inline]
     fn change_in_drop<R>(&self, f: impl FnOnce(&mut State<Self::Item>, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::new();
         let result = self.with(|state| f(state, &mut wakes));
@@ -37,10 +39,12 @@ pub(super) trait Access {
 impl<T> Access for RefCell<State<T>> {
     type Item = T;
 
+    #[inline]
     fn with<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
         f(&mut self.borrow_mut())
     }
 
+    #[inline]
     fn waker(cx: &Context<'_>) -> Waker {
         own_waker(cx)
     }
@@ -49,11 +53,13 @@ impl<T> Access for RefCell<State<T>> {
 impl<T> Access for Mutex<State<T>> {
     type Item = T;
 
+    #[inline]
     fn with<R>(&self, f: impl FnOnce(&mut State<T>) -> R) -> R {
         // Nothing panics while the lock is held.
         f(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    #[inline]
     fn waker(cx: &Context<'_>) -> Waker {
         cx.waker().clone()
     }

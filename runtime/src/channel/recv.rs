@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::access::Access;
 use super::error::TryRecvError;
-use super::state::Receiving;
+use super::state::{Glance, Place, Receiving, State};
+use super::statistics::Statistics;
 use super::waiters::Key;
 use super::wakes::Wakes;
 use crate::{poll_proceed, waits_for};
@@ -15,10 +16,11 @@ use crate::{poll_proceed, waits_for};
 #[must_use = "futures do nothing unless awaited"]
 pub(super) struct Recv<'a, A: Access> {
     channel: &'a A,
-    parked: Option<Key>,
+    parked: Option<Place>,
 }
 
 impl<'a, A: Access> Recv<'a, A> {
+    #[inline]
     pub(super) fn new(channel: &'a A) -> Recv<'a, A> {
         Recv {
             channel,
@@ -26,18 +28,36 @@ impl<'a, A: Access> Recv<'a, A> {
         }
     }
 
+    /// Most often nothing is there, and nobody else waits.
+    #[inline]
     fn park(&mut self, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
         let waker = A::waker(cx);
-        let mut wakes = Wakes::new();
-        let parked = self.channel.with(|state| {
-            if !state.must_wait() {
-                match state.try_recv(&mut wakes) {
-                    Err(TryRecvError::Empty) => {}
-                    Err(TryRecvError::Ended) => return Err((None, waker)),
-                    Ok(item) => return Err((Some(item), waker)),
-                }
+        // Cloning it was foreign code, and other threads may be at it, so all may be different now.
+        match self.channel.with(|state| state.quick_park(waker)) {
+            Ok(()) => {
+                self.parked = Some(Place::First);
+                self.pending()
             }
-            Ok(state.park_receiver(waker, &mut wakes))
+            Err(waker) => self.take_or_park(waker),
+        }
+    }
+
+    #[cold]
+    fn take(&mut self, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
+        match self.channel.change(|state, wakes| state.try_recv(wakes)) {
+            Ok(item) => Poll::Ready(Some(item)),
+            Err(TryRecvError::Ended) => Poll::Ready(None),
+            Err(TryRecvError::Empty) => self.take_or_park(A::waker(cx)),
+        }
+    }
+
+    #[cold]
+    fn take_or_park(&mut self, waker: Waker) -> Poll<Option<A::Item>> {
+        let mut wakes = Wakes::new();
+        let parked = self.channel.with(|state| match state.try_recv(&mut wakes) {
+            Err(TryRecvError::Empty) => Ok(state.park_receiver(waker, &mut wakes)),
+            Err(TryRecvError::Ended) => Err((None, waker)),
+            Ok(item) => Err((Some(item), waker)),
         });
         // Whether it is parked is noted before anything foreign runs, which may panic.
         self.parked = parked.as_ref().ok().copied();
@@ -51,10 +71,13 @@ impl<'a, A: Access> Recv<'a, A> {
         }
     }
 
-    fn poll_parked(&mut self, key: Key, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
+    #[cold]
+    fn poll_parked(&mut self, place: Place, cx: &mut Context<'_>) -> Poll<Option<A::Item>> {
         // An item that was handed over is delivered also in a cancelled context.
         let mut wakes = Wakes::new();
-        let owned = self.channel.with(|state| state.take_owned(key, &mut wakes));
+        let owned = self
+            .channel
+            .with(|state| state.take_owned(place, &mut wakes));
         if let Some(item) = owned {
             self.parked = None;
             wakes.wake();
@@ -63,15 +86,15 @@ impl<'a, A: Access> Recv<'a, A> {
         ready!(poll_proceed(cx));
         let known = self
             .channel
-            .with(|state| !state.is_ended() && state.receiving().knows(key, cx.waker()));
+            .with(|state| !state.is_ended() && state.knows_receiver(place, cx.waker()));
         if known {
             return self.pending();
         }
         let waker = A::waker(cx);
         let (receiving, old) = self.channel.with(|state| {
-            let receiving = state.poll_receiver(key, &mut wakes);
+            let receiving = state.poll_receiver(place, &mut wakes);
             match receiving {
-                Receiving::Waiting => (receiving, state.receiving().set_waker(key, waker)),
+                Receiving::Waiting => (receiving, state.set_receiver_waker(place, waker)),
                 _ => (receiving, Some(waker)),
             }
         });
@@ -90,14 +113,20 @@ impl<'a, A: Access> Recv<'a, A> {
         }
     }
 
+    #[inline]
     fn pending<R>(&self) -> Poll<R> {
         wait_for_item(self.channel);
         Poll::Pending
     }
 }
 
+#[inline]
 fn wait_for_item<A: Access>(channel: &A) {
-    waits_for(|| format!("an item of {}", channel.with(|state| state.statistics())));
+    #[cold]
+    fn what(channel: Statistics) -> String {
+        format!("an item of {channel}")
+    }
+    waits_for(|| what(channel.with(|state| state.statistics())));
 }
 
 impl<A: Access> Future for Recv<'_, A> {
@@ -105,27 +134,51 @@ impl<A: Access> Future for Recv<'_, A> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(key) = self.parked {
-            return self.poll_parked(key, cx);
-        }
-        ready!(poll_proceed(cx));
-        match self.channel.change(|state, wakes| state.try_recv(wakes)) {
-            Ok(item) => Poll::Ready(Some(item)),
-            Err(TryRecvError::Ended) => Poll::Ready(None),
-            Err(TryRecvError::Empty) => self.park(cx),
+        let this = &mut *self;
+        match this.parked {
+            None => {
+                ready!(poll_proceed(cx));
+                match this.channel.with(State::quick_recv) {
+                    Glance::Item(item) => Poll::Ready(Some(item)),
+                    Glance::Nothing => this.park(cx),
+                    Glance::Unclear => this.take(cx),
+                }
+            }
+            Some(Place::First) => match this.channel.with(State::take_lone) {
+                // It was handed over, so it is delivered also in a cancelled context.
+                Some((item, is_last)) => {
+                    this.parked = None;
+                    if is_last {
+                        tell_the_end(this.channel);
+                    }
+                    Poll::Ready(Some(item))
+                }
+                None => this.poll_parked(Place::First, cx),
+            },
+            Some(place) => this.poll_parked(place, cx),
         }
     }
 }
 
+/// Those who wait behind are woken, as nothing will come.
+#[cold]
+fn tell_the_end<A: Access>(channel: &A) {
+    channel.change(|state, wakes| state.wake_ended(wakes));
+}
+
 impl<A: Access> Drop for Recv<'_, A> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.parked {
-            let waker = self
-                .channel
-                .change_in_drop(|state, wakes| state.leave_receiver(key, wakes));
-            drop(waker);
+        if let Some(place) = self.parked {
+            leave(self.channel, place);
         }
     }
+}
+
+#[cold]
+fn leave<A: Access>(channel: &A, place: Place) {
+    let waker = channel.change_in_drop(|state, wakes| state.leave_receiver(place, wakes));
+    drop(waker);
 }
 
 /// Polls for an item as a stream does, which has no future to keep its place: `place` is kept by the

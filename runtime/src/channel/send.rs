@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::access::Access;
 use super::error::{Closed, SendError, TrySendError};
 use super::state::{Brought, Sending};
+use super::statistics::Statistics;
 use super::waiters::Key;
 use crate::{poll_proceed, waits_for};
 
@@ -32,8 +33,23 @@ impl<'a, A: Access> SendItem<'a, A> {
         SendItem { channel, stage }
     }
 
-    /// Parks with the item, unless there is room meanwhile.
     #[cold]
+    fn send_or_park(
+        &mut self,
+        item: A::Item,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<A::Item>>> {
+        let sent = self
+            .channel
+            .change(|state, wakes| state.try_send(item, wakes));
+        match sent {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(TrySendError::Closed(item)) => Poll::Ready(Err(SendError(item))),
+            Err(TrySendError::Full(item)) => self.park(item, cx),
+        }
+    }
+
+    /// Parks with the item, unless there is room meanwhile.
     fn park(
         &mut self,
         item: A::Item,
@@ -59,14 +75,14 @@ impl<'a, A: Access> SendItem<'a, A> {
         }
     }
 
+    #[inline(never)]
     fn poll_parked(
         &mut self,
         key: Key,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError<A::Item>>> {
         // What took effect is told also in a cancelled context.
-        if self.channel.with(|state| state.is_sender_served(key)) {
-            self.channel.with(|state| state.leave_sender(key));
+        if self.channel.with(|state| state.leave_served(key)) {
             self.stage = Stage::Done;
             return Poll::Ready(Ok(()));
         }
@@ -97,7 +113,11 @@ impl<'a, A: Access> SendItem<'a, A> {
 }
 
 fn wait_for_room<A: Access>(channel: &A) {
-    waits_for(|| format!("room in {}", channel.with(|state| state.statistics())));
+    #[cold]
+    fn what(channel: Statistics) -> String {
+        format!("room in {channel}")
+    }
+    waits_for(|| what(channel.with(|state| state.statistics())));
 }
 
 /// Has a parked sender woken through `cx`. The waker is to be dropped when it is noted whether the sender
@@ -141,24 +161,32 @@ impl<A: Access> Future for SendItem<'_, A> {
         let Stage::New(item) = std::mem::replace(&mut self.stage, Stage::Done) else {
             panic!("a future of `send` was polled again after it had ended");
         };
-        match self
-            .channel
-            .change(|state, wakes| state.try_send(item, wakes))
-        {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(TrySendError::Closed(item)) => Poll::Ready(Err(SendError(item))),
-            Err(TrySendError::Full(item)) => self.park(item, cx),
+        match self.channel.with(|state| state.quick_send(item)) {
+            Ok(waker) => {
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Err(item) => self.send_or_park(item, cx),
         }
     }
 }
 
 impl<A: Access> Drop for SendItem<'_, A> {
+    #[inline]
     fn drop(&mut self) {
         if let Stage::Parked(key) = self.stage {
-            let left = self.channel.with(|state| state.leave_sender(key));
-            drop(left);
+            leave(self.channel, key);
         }
     }
+}
+
+/// Leaves the line, with the item if that was not taken.
+#[cold]
+fn leave<A: Access>(channel: &A, key: Key) {
+    let left = channel.with(|state| state.leave_sender(key));
+    drop(left);
 }
 
 /// Reserves a slot, which the caller makes a permit of.

@@ -9,13 +9,21 @@
 //! makes room admits parked senders at once, so nobody can overtake them. Capacity 0 is nothing special:
 //! a receiver that waits is the only room there is.
 //!
+//! The first in an empty line stands in [`Lone`] instead, since mostly one receiver waits, or none: it is
+//! handed its item there, and neither queue nor line is touched. It stands before all others, and its
+//! item goes before all others, so everything above holds with it left out on both sides.
+//!
+//! The `quick_` functions do what is done most when nothing else is concerned, and nothing otherwise.
+//!
 //! Nothing here runs foreign code: wakers come in cloned, leave through [`Wakes`], and items leave by
 //! value.
+
+mod receiving;
+mod sending;
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::error::{TryRecvError, TrySendError};
 use super::statistics::Statistics;
 use super::waiters::{Key, Waiters};
 use super::wakes::Wakes;
@@ -24,11 +32,12 @@ use super::wakes::Wakes;
 pub(super) const UNBOUNDED: usize = usize::MAX;
 
 /// What a parked sender has brought.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Brought<T> {
     /// An item, to be taken from it when there is room.
     Item(T),
     /// Nothing: it wants a permit.
+    #[default]
     Nothing,
     /// The item has been taken, or the permit given.
     Served,
@@ -43,9 +52,10 @@ pub(super) struct State<T> {
     senders: usize,
     receivers: usize,
     sending: Waiters<Brought<T>>,
-    /// Parked receivers; `true` is one that owns an item.
+    lone: Lone<T>,
+    /// The other parked receivers; `true` is one that owns an item.
     receiving: Waiters<bool>,
-    /// The first parked receiver that owns nothing.
+    /// The first of these that owns nothing.
     unserved: Option<Key>,
     /// Streams that were polled. Someone may poll a stream and then leave it at that, so they own
     /// nothing: they are woken, all of them, when there is an item that nobody owns.
@@ -53,6 +63,32 @@ pub(super) struct State<T> {
     /// Who waits for the last receiver to go.
     closing: Waiters<()>,
     peak: usize,
+}
+
+/// The receiver that came when no other was parked.
+#[derive(Debug, Default)]
+enum Lone<T> {
+    #[default]
+    Nobody,
+    /// It is woken through this; not any more when it has been told of the end.
+    Waits(Option<Waker>),
+    Owns(T),
+}
+
+/// Where a receiver is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// As the lone one.
+    First,
+    InLine(Key),
+}
+
+/// What is there for one who comes for an item, at a glance.
+pub(super) enum Glance<T> {
+    Item(T),
+    Nothing,
+    /// Others are concerned: look closer.
+    Unclear,
 }
 
 /// How it is with a parked sender.
@@ -81,6 +117,7 @@ impl<T> State<T> {
             senders: 1,
             receivers: 1,
             sending: Waiters::new(),
+            lone: Lone::Nobody,
             receiving: Waiters::new(),
             unserved: None,
             streams: Waiters::new(),
@@ -96,10 +133,15 @@ impl<T> State<T> {
             senders: self.senders,
             receivers: self.receivers,
             tasks_waiting_send: self.sending.len(),
-            tasks_waiting_recv: self.receiving.len().saturating_sub(self.items.len())
+            tasks_waiting_recv: usize::from(self.lone_waits())
+                + self.receiving.len().saturating_sub(self.items.len())
                 + self.streams.len(),
             peak_buffered: self.peak,
         }
+    }
+
+    fn lone_waits(&self) -> bool {
+        matches!(self.lone, Lone::Waits(_))
     }
 
     /// Items that no parked receiver owns.
@@ -107,232 +149,24 @@ impl<T> State<T> {
         self.items.len().saturating_sub(self.receiving.len())
     }
 
+    #[inline]
     pub(super) fn is_closed(&self) -> bool {
         self.receivers == 0
     }
 
     /// Nothing is left, and nothing will come.
+    #[inline]
     pub(super) fn is_ended(&self) -> bool {
-        self.senders == 0 && self.items.is_empty()
+        self.senders == 0 && self.items.is_empty() && !matches!(self.lone, Lone::Owns(_))
     }
 
     fn has_room(&self) -> bool {
-        let waiting = self.receiving.len() + self.streams.len();
-        self.items.len() + self.permits < self.capacity.saturating_add(waiting)
+        self.items.len() + self.permits < self.capacity.saturating_add(self.waiting())
     }
 
-    // Sending.
-
-    pub(super) fn try_send(&mut self, item: T, wakes: &mut Wakes) -> Result<(), TrySendError<T>> {
-        if self.is_closed() {
-            return Err(TrySendError::Closed(item));
-        }
-        if !self.has_room() {
-            return Err(TrySendError::Full(item));
-        }
-        self.push(item, wakes);
-        Ok(())
-    }
-
-    pub(super) fn try_reserve(&mut self) -> Result<(), TrySendError<()>> {
-        if self.is_closed() {
-            return Err(TrySendError::Closed(()));
-        }
-        if !self.has_room() {
-            return Err(TrySendError::Full(()));
-        }
-        self.permits += 1;
-        Ok(())
-    }
-
-    /// Uses a permit; the item comes back if every receiver is gone.
-    pub(super) fn send_reserved(&mut self, item: T, wakes: &mut Wakes) -> Result<(), T> {
-        self.permits -= 1;
-        if self.is_closed() {
-            return Err(item);
-        }
-        self.push(item, wakes);
-        Ok(())
-    }
-
-    /// Gives a permit back.
-    pub(super) fn release(&mut self, wakes: &mut Wakes) {
-        self.permits -= 1;
-        self.admit(wakes);
-    }
-
-    pub(super) fn park_sender(&mut self, brought: Brought<T>, waker: Waker) -> Key {
-        self.sending.push_back(brought, waker)
-    }
-
-    pub(super) fn is_sender_served(&self, key: Key) -> bool {
-        matches!(self.sending.value(key), Brought::Served)
-    }
-
-    pub(super) fn poll_sender(&mut self, key: Key) -> Sending<T> {
-        if self.is_sender_served(key) {
-            // Its waker went with that.
-            self.sending.remove(key);
-            return Sending::Served;
-        }
-        if self.is_closed() {
-            let (brought, waker) = self.sending.remove(key);
-            return Sending::Closed(brought, waker);
-        }
-        Sending::Waiting
-    }
-
-    /// A parked sender goes away.
-    pub(super) fn leave_sender(&mut self, key: Key) -> (Brought<T>, Option<Waker>) {
-        self.sending.remove(key)
-    }
-
-    pub(super) fn sending(&mut self) -> &mut Waiters<Brought<T>> {
-        &mut self.sending
-    }
-
-    fn push(&mut self, item: T, wakes: &mut Wakes) {
-        self.items.push_back(item);
-        self.offer(wakes);
-    }
-
-    /// There is an item more than owners were counted for: the next parked receiver owns one now.
-    fn offer(&mut self, wakes: &mut Wakes) {
-        if let Some(key) = self.unserved {
-            *self.receiving.value_mut(key) = true;
-            self.unserved = self.receiving.behind(key);
-            return wakes.add(self.receiving.take_waker(key));
-        }
-        self.peak = self.peak.max(self.unowned());
-        if self.streams.len() > 0 {
-            self.wake_streams(wakes);
-        }
-    }
-
-    /// Parked senders get the room there is.
-    #[inline]
-    fn admit(&mut self, wakes: &mut Wakes) {
-        if self.sending.len() > 0 {
-            self.admit_parked(wakes);
-        }
-    }
-
-    fn admit_parked(&mut self, wakes: &mut Wakes) {
-        while let Some(key) = self.sending.front() {
-            if self.is_closed() || !self.has_room() {
-                return;
-            }
-            self.sending.unlink(key);
-            wakes.add(self.sending.take_waker(key));
-            match std::mem::replace(self.sending.value_mut(key), Brought::Served) {
-                Brought::Item(item) => self.push(item, wakes),
-                Brought::Nothing => self.permits += 1,
-                Brought::Served => {}
-            }
-        }
-    }
-
-    // Receiving.
-
-    pub(super) fn try_recv(&mut self, wakes: &mut Wakes) -> Result<T, TryRecvError> {
-        let parked = self.receiving.len();
-        if self.items.len() > parked {
-            let item = match parked {
-                0 => self.items.pop_front(),
-                _ => self.items.remove(parked),
-            };
-            if let Some(item) = item {
-                self.admit(wakes);
-                self.wake_ended(wakes);
-                return Ok(item);
-            }
-        }
-        if self.sending.len() > 0 {
-            if let Some(item) = self.take_from_sender(wakes) {
-                return Ok(item);
-            }
-        }
-        if self.is_ended() {
-            return Err(TryRecvError::Ended);
-        }
-        Err(TryRecvError::Empty)
-    }
-
-    /// What the caller would own if it parked, given by a parked sender: with capacity 0, or if slots
-    /// are reserved.
-    fn take_from_sender(&mut self, wakes: &mut Wakes) -> Option<T> {
-        let key = self.sending.front()?;
-        let waiting = self.receiving.len() + self.streams.len() + 1;
-        let would_admit = self.items.len() + self.permits < self.capacity.saturating_add(waiting);
-        if self.items.len() != self.receiving.len() || !would_admit {
-            return None;
-        }
-        let brought = self.sending.value_mut(key);
-        let Brought::Item(_) = brought else {
-            return None;
-        };
-        let taken = std::mem::replace(brought, Brought::Served);
-        self.sending.unlink(key);
-        wakes.add(self.sending.take_waker(key));
-        match taken {
-            Brought::Item(item) => Some(item),
-            _ => None,
-        }
-    }
-
-    /// Whether one who comes now and wants an item has to wait for it.
-    #[inline]
-    pub(super) fn must_wait(&self) -> bool {
-        self.items.len() <= self.receiving.len() && self.sending.len() == 0 && !self.is_ended()
-    }
-
-    /// Parks a receiver for which nothing is there.
-    pub(super) fn park_receiver(&mut self, waker: Waker, wakes: &mut Wakes) -> Key {
-        let key = self.receiving.push_back(false, waker);
-        self.unserved.get_or_insert(key);
-        self.admit(wakes);
-        key
-    }
-
-    /// The item that a parked receiver owns, if it does.
-    pub(super) fn take_owned(&mut self, key: Key, wakes: &mut Wakes) -> Option<T> {
-        if !*self.receiving.value(key) {
-            return None;
-        }
-        let item = match self.receiving.front() {
-            Some(front) if front == key => self.items.pop_front(),
-            _ => self.items.remove(self.receiving.rank(key)),
-        };
-        // Its waker went when it became an owner.
-        self.receiving.remove(key);
-        self.wake_ended(wakes);
-        item
-    }
-
-    pub(super) fn poll_receiver(&mut self, key: Key, wakes: &mut Wakes) -> Receiving<T> {
-        if let Some(item) = self.take_owned(key, wakes) {
-            return Receiving::Item(item);
-        }
-        if self.is_ended() {
-            return Receiving::Ended(self.leave_receiver(key, wakes));
-        }
-        Receiving::Waiting
-    }
-
-    /// A parked receiver goes away; what it owned goes to whoever comes next.
-    pub(super) fn leave_receiver(&mut self, key: Key, wakes: &mut Wakes) -> Option<Waker> {
-        if self.unserved == Some(key) {
-            self.unserved = self.receiving.behind(key);
-        }
-        let (owned, waker) = self.receiving.remove(key);
-        if owned {
-            self.offer(wakes);
-        }
-        waker
-    }
-
-    pub(super) fn receiving(&mut self) -> &mut Waiters<bool> {
-        &mut self.receiving
+    /// Parked receivers, those left out that own an item which is not in the queue.
+    fn waiting(&self) -> usize {
+        usize::from(self.lone_waits()) + self.receiving.len() + self.streams.len()
     }
 
     // Streams.
@@ -371,15 +205,13 @@ impl<T> State<T> {
     }
 
     /// If nothing more will come, tells all who wait for it.
-    #[inline]
-    fn wake_ended(&mut self, wakes: &mut Wakes) {
-        if self.is_ended() {
-            self.tell_the_end(wakes);
+    pub(super) fn wake_ended(&mut self, wakes: &mut Wakes) {
+        if !self.is_ended() {
+            return;
         }
-    }
-
-    #[cold]
-    fn tell_the_end(&mut self, wakes: &mut Wakes) {
+        if let Lone::Waits(waker) = &mut self.lone {
+            wakes.add(waker.take());
+        }
         wakes.add_all(self.receiving.take_wakers());
         self.wake_streams(wakes);
     }
@@ -392,6 +224,10 @@ impl<T> State<T> {
         }
         wakes.add_all(self.sending.take_wakers());
         wakes.add_all(self.closing.take_wakers());
+        if let Some((item, _)) = self.take_lone() {
+            // The future that owned it was leaked.
+            self.items.push_front(item);
+        }
         std::mem::take(&mut self.items)
     }
 

@@ -121,7 +121,7 @@ impl Future for BarrierWait<'_> {
             is_leader.set(barrier.open());
             is_leader.get()
         };
-        let poll = self.turn.poll(cx, &barrier.lot, open, || (), || ());
+        let poll = self.turn.poll(cx, &barrier.lot, open, || (), || false);
         poll.map(|()| is_leader.get())
     }
 }

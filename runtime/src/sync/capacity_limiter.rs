@@ -211,9 +211,9 @@ impl CapacityLimiter {
         self.settle();
     }
 
-    /// Hands out what is free, first come, first served.
-    fn settle(&self) {
-        self.lot.unpark_while(|borrower| self.take_free(borrower));
+    /// Hands out what is free, first come, first served. Whether anybody was served.
+    fn settle(&self) -> bool {
+        self.lot.unpark_while(|borrower| self.take_free(borrower)) > 0
     }
 }
 

@@ -284,7 +284,9 @@ impl<T: ?Sized> Drop for ConditionWait<'_, '_, T> {
         match abandoned {
             Abandoned::Handed => self.lock.raw().release(),
             // The lock may be free by now, if nobody but this one was in its line.
-            Abandoned::Waiting | Abandoned::Nothing => self.lock.raw().settle(),
+            Abandoned::Waiting | Abandoned::Nothing => {
+                self.lock.raw().settle();
+            }
         }
     }
 }

@@ -114,11 +114,7 @@ impl Future for EventWait<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let event = self.event;
-        let settle = || {
-            if event.is_set() {
-                event.lot.unpark_all();
-            }
-        };
+        let settle = || event.is_set() && event.lot.unpark_all() > 0;
         self.turn
             .poll(cx, &event.lot, || event.is_set(), || (), settle)
     }

@@ -5,6 +5,7 @@
 //! lot gets a slot there and leaves its address in the old one. No borrow of the queue is held while a
 //! waker is woken, cloned or dropped.
 
+mod inner;
 mod park;
 mod queue;
 mod wakers;
@@ -13,11 +14,10 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
-use std::task::Waker;
 
+use self::inner::Inner;
 pub use self::park::Park;
 use self::queue::{Queue, State, Waiter};
-use self::wakers::Wakers;
 
 /// A line in which tasks wait until somebody unparks them: first come, first served.
 ///
@@ -60,15 +60,6 @@ pub struct ParkingLot<W = ()> {
     site: &'static Location<'static>,
     /// Made when somebody parks for the first time.
     inner: OnceCell<Rc<Inner<W>>>,
-}
-
-/// What outlives the lot as long as somebody is parked.
-struct Inner<W> {
-    what: &'static str,
-    site: &'static Location<'static>,
-    queue: RefCell<Queue<W>>,
-    /// Room for wakers.
-    spare: Cell<Vec<Waker>>,
 }
 
 impl ParkingLot {
@@ -151,28 +142,37 @@ impl<W: Copy> ParkingLot<W> {
     ///
     /// # Panics
     /// If `take` itself changes who is first. If a waker panics, when all have been woken.
-    pub fn unpark_while(&self, mut take: impl FnMut(W) -> bool) -> usize {
-        let Some(inner) = self.inner.get().filter(|inner| inner.len() > 0) else {
-            return 0;
-        };
-        let mut wakers = inner.wakers();
-        let mut count = 0;
-        while let Some((key, request)) = inner.first(&mut wakers) {
-            if !take(request) {
-                break;
-            }
-            let mut queue = inner.queue.borrow_mut();
-            assert!(
-                queue.first() == Some(key),
-                "while {} (a parking lot) was being unparked, its queue was changed from inside \
-                 `unpark_while`: only look at the request there",
-                inner.name(),
-            );
-            wakers.push(queue.unlink(key, State::Unparked));
-            count += 1;
+    #[inline]
+    pub fn unpark_while(&self, take: impl FnMut(W) -> bool) -> usize {
+        match self.inner.get() {
+            Some(inner) if inner.len() > 0 => inner.unpark_while(take),
+            _ => 0,
         }
-        inner.wake(wakers);
-        count
+    }
+
+    /// Unparks the first waiter if `take` says yes to its request. Whether it did.
+    ///
+    /// For what one waiter at a time can have, where [`unpark_while`](Self::unpark_while) would ask about the
+    /// next one only to hear no.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use nestling_runtime::sync::ParkingLot;
+    ///
+    /// let free = Cell::new(true);
+    /// let lot: ParkingLot<u32> = ParkingLot::new("the printer");
+    /// assert!(!lot.unpark_first(|_who| free.replace(false))); // nobody waits
+    /// assert!(free.get());
+    /// ```
+    ///
+    /// # Panics
+    /// As [`unpark_while`](Self::unpark_while).
+    #[inline]
+    pub fn unpark_first(&self, take: impl FnOnce(W) -> bool) -> bool {
+        match self.inner.get() {
+            Some(inner) if inner.len() > 0 => inner.unpark_first(take),
+            _ => false,
+        }
     }
 
     /// Moves the first `count` waiters, or as many as there are, to the end of another line, in order and
@@ -206,7 +206,7 @@ impl<W: Copy> ParkingLot<W> {
             inner.queue.borrow_mut().slot(key).state = State::Moved(Rc::clone(target), there);
             moved += 1;
         }
-        inner.wake(wakers);
+        wakers.wake();
         moved
     }
 
@@ -234,7 +234,7 @@ impl<W: Copy> ParkingLot<W> {
         }
         let left = queue.len();
         drop(queue);
-        inner.wake(wakers);
+        wakers.wake();
         left
     }
 
@@ -271,47 +271,6 @@ impl<W: Copy> ParkingLot<W> {
 pub struct ParkingLotStatistics {
     /// Futures in the line.
     pub tasks_waiting: usize,
-}
-
-impl<W> Inner<W> {
-    fn len(&self) -> usize {
-        self.queue.borrow().len()
-    }
-
-    fn wakers(&self) -> Wakers {
-        Wakers::new(self.spare.take())
-    }
-
-    fn wake(&self, wakers: Wakers) {
-        self.spare.set(wakers.wake());
-    }
-
-    fn name(&self) -> String {
-        let Inner { what, site, .. } = self;
-        format!("{what} made at {}:{}", site.file(), site.line())
-    }
-}
-
-impl<W: Copy> Inner<W> {
-    /// The first one who is not cancelled. Those before it are passed over: they are woken as well, as
-    /// one that is polled outside of what was cancelled after all has to begin anew.
-    fn first(&self, wakers: &mut Wakers) -> Option<(usize, W)> {
-        let mut queue = self.queue.borrow_mut();
-        while let Some(key) = queue.first() {
-            let waiter = &queue.get(key).waiter;
-            if !waiter.is_cancelled() {
-                return Some((key, waiter.request));
-            }
-            wakers.push(queue.unlink(key, State::Left));
-        }
-        None
-    }
-}
-
-impl<W> Waiter<W> {
-    fn is_cancelled(&self) -> bool {
-        self.frame.is_some_and(|frame| frame.is_cancelled())
-    }
 }
 
 impl<W> fmt::Debug for ParkingLot<W> {

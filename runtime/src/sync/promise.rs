@@ -201,11 +201,7 @@ impl<'a, T> Future for PromiseWait<'a, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'a T> {
         let promise = self.promise;
-        let settle = || {
-            if promise.is_set() {
-                promise.lot.unpark_all();
-            }
-        };
+        let settle = || promise.is_set() && promise.lot.unpark_all() > 0;
         ready!(
             self.turn
                 .poll(cx, &promise.lot, || promise.is_set(), || (), settle)

@@ -144,9 +144,9 @@ impl<T: ?Sized> RwLock<T> {
         self.settle();
     }
 
-    /// Hands it over to those who may have it, first come, first served.
-    fn settle(&self) {
-        self.lot.unpark_while(|access| self.take_free(access));
+    /// Hands it over to those who may have it, first come, first served. Whether anybody was served.
+    fn settle(&self) -> bool {
+        self.lot.unpark_while(|access| self.take_free(access)) > 0
     }
 }
 
@@ -212,7 +212,9 @@ impl<T: ?Sized> Drop for Waiting<'_, T> {
         match self.turn.abandon() {
             Abandoned::Nothing => {}
             // It may have been the writer that the readers behind it waited for.
-            Abandoned::Waiting => self.lock.settle(),
+            Abandoned::Waiting => {
+                self.lock.settle();
+            }
             Abandoned::Handed => self.lock.release(self.access),
         }
     }

@@ -181,6 +181,7 @@ impl Semaphore {
         }
     }
 
+    #[inline]
     fn take(&self, count: usize) -> bool {
         if !self.lot.is_empty() {
             // Those who have been cancelled, and are still to be cut off, keep nobody out.
@@ -189,6 +190,7 @@ impl Semaphore {
         self.lot.is_empty() && self.take_free(count)
     }
 
+    #[inline]
     fn take_free(&self, count: usize) -> bool {
         let Some(left) = self.free.get().checked_sub(count) else {
             return false;
@@ -198,6 +200,7 @@ impl Semaphore {
         true
     }
 
+    #[inline]
     fn give_back(&self, count: usize) {
         self.held.set(self.held.get() - count);
         self.free.set(self.free.get() + count);
@@ -208,9 +211,10 @@ impl Semaphore {
         self.held.set(self.held.get() - count);
     }
 
-    /// Hands out what is free, first come, first served.
-    fn settle(&self) {
-        self.lot.unpark_while(|count| self.take_free(count));
+    /// Hands out what is free, first come, first served. Whether anybody was served.
+    #[inline]
+    fn settle(&self) -> bool {
+        self.lot.unpark_while(|count| self.take_free(count)) > 0
     }
 }
 
@@ -295,11 +299,7 @@ impl<S: Deref<Target = Semaphore> + Clone> Future for AcquirePermits<S> {
             &semaphore.lot,
             || semaphore.take(count),
             || count,
-            || {
-                if semaphore.free.get() > 0 {
-                    semaphore.settle();
-                }
-            },
+            || semaphore.free.get() > 0 && semaphore.settle(),
         ));
         Poll::Ready(Permit::new(this.semaphore.clone(), count))
     }
@@ -310,7 +310,9 @@ impl<S: Deref<Target = Semaphore>> Drop for AcquirePermits<S> {
         match self.turn.abandon() {
             Abandoned::Nothing => {}
             // It may have been the big one at the head.
-            Abandoned::Waiting => self.semaphore.settle(),
+            Abandoned::Waiting => {
+                self.semaphore.settle();
+            }
             Abandoned::Handed => self.semaphore.give_back(self.count),
         }
     }

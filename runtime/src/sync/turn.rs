@@ -41,14 +41,16 @@ impl<W: Copy> Turn<W> {
     /// Ready when it has something.
     ///
     /// `take` takes what is free and says whether it did; only if it did not, the request is asked for, and
-    /// joins the line of `lot`. `settle` hands over what is free to those in the line.
+    /// joins the line of `lot`. `settle` hands over what is free to those in the line; `false` if that was
+    /// nobody.
+    #[inline]
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         lot: &ParkingLot<W>,
         take: impl FnOnce() -> bool,
         request: impl FnOnce() -> W,
-        settle: impl FnOnce(),
+        settle: impl FnOnce() -> bool,
     ) -> Poll<()> {
         let stands = |park: &Park<W>| park.is_unparked() || park.is_parked();
         if let Some(park) = self.park.as_mut().filter(|park| stands(park)) {
@@ -62,14 +64,21 @@ impl<W: Copy> Turn<W> {
             self.park = None;
             return Poll::Ready(());
         }
-        let park = self.park.insert(lot.park_with(request()));
+        self.poll_park(cx, lot, request(), settle)
+    }
+
+    fn poll_park(
+        &mut self,
+        cx: &mut Context<'_>,
+        lot: &ParkingLot<W>,
+        request: W,
+        settle: impl FnOnce() -> bool,
+    ) -> Poll<()> {
+        let park = self.park.insert(lot.park_with(request));
         let mut poll = Pin::new(&mut *park).poll(cx);
-        if poll.is_pending() && park.is_parked() {
-            // A waker that was cloned on the way may have given something back.
-            settle();
-            if park.is_unparked() {
-                poll = Pin::new(park).poll(cx);
-            }
+        // A waker that was cloned on the way may have given something back.
+        if poll.is_pending() && settle() && park.is_unparked() {
+            poll = Pin::new(park).poll(cx);
         }
         ready!(poll);
         self.park = None;
@@ -77,7 +86,16 @@ impl<W: Copy> Turn<W> {
     }
 
     /// Leaves the line, for one who is being dropped.
+    #[inline]
     pub(super) fn abandon(&mut self) -> Abandoned {
+        if self.park.is_none() {
+            return Abandoned::Nothing;
+        }
+        self.leave()
+    }
+
+    #[cold]
+    fn leave(&mut self) -> Abandoned {
         match self.park.take() {
             Some(park) if park.is_unparked() => Abandoned::Handed,
             Some(park) if park.is_parked() => Abandoned::Waiting,

@@ -49,6 +49,7 @@ impl RawLock {
     }
 
     /// What the caller would be called as its owner.
+    #[inline]
     pub(crate) fn me(&self) -> Option<TaskId> {
         if self.owned { TaskId::current() } else { None }
     }
@@ -61,6 +62,7 @@ impl RawLock {
         true
     }
 
+    #[inline]
     pub(crate) fn poll_acquire(
         &self,
         turn: &mut Turn<Option<TaskId>>,
@@ -92,20 +94,20 @@ impl RawLock {
     }
 
     /// Hands it over to the first who waits.
+    #[inline]
     pub(crate) fn release(&self) {
         self.locked.set(false);
         self.owner.set(None);
         self.settle();
     }
 
-    /// Hands it over if it is free.
-    pub(crate) fn settle(&self) {
-        if self.locked.get() {
-            return;
-        }
-        self.lot.unpark_while(|owner| self.try_take(owner));
+    /// Hands it over if it is free, and somebody waits. Whether it did.
+    #[inline]
+    pub(crate) fn settle(&self) -> bool {
+        !self.locked.get() && self.lot.unpark_first(|owner| self.try_take(owner))
     }
 
+    #[inline]
     pub(crate) fn abandon(&self, turn: &mut Turn<Option<TaskId>>) {
         if turn.abandon() == Abandoned::Handed {
             self.release();

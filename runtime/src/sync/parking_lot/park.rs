@@ -66,33 +66,31 @@ impl<W> Park<W> {
         }
     }
 
+    #[inline]
     fn look(&self, is_it: impl FnOnce(&State<W>) -> bool) -> bool {
         let Place::At(key) = self.place else {
             return false;
         };
         let queue = self.lot.queue.borrow();
-        match &queue.get(key).state {
-            State::Moved(..) => {
-                drop(queue);
-                find(&self.lot, key, |_, state| is_it(state))
-            }
-            state => is_it(state),
+        let state = &queue.get(key).state;
+        if let State::Moved(..) = state {
+            drop(queue);
+            return find(&self.lot, key, |_, state| is_it(state));
         }
+        is_it(state)
     }
 
     /// Takes note of having been unparked, if it has been.
+    #[inline]
     fn end(&mut self) -> bool {
         let Place::At(key) = self.place else {
             return false;
         };
-        let mut queue = self.lot.queue.borrow_mut();
-        if !matches!(queue.get(key).state, State::Unparked) {
-            return false;
+        let ended = self.lot.queue.borrow_mut().free_unparked(key);
+        if ended {
+            self.place = Place::Done;
         }
-        // Its waker has been woken, so that no foreign code is dropped here.
-        drop(queue.free(key));
-        self.place = Place::Done;
-        true
+        ended
     }
 
     /// Goes after a waiter that was moved to another lot.
@@ -102,9 +100,9 @@ impl<W> Park<W> {
             if !matches!(queue.get(key).state, State::Moved(..)) {
                 return;
             }
-            let slot = queue.free(key);
+            let (state, _) = queue.remove(key);
             drop(queue);
-            if let State::Moved(lot, key) = slot.state {
+            if let State::Moved(lot, key) = state {
                 self.lot = lot;
                 self.place = Place::At(key);
             }
@@ -144,23 +142,30 @@ impl<W> Park<W> {
     }
 
     /// Frees its slot, wherever that is.
+    #[inline]
     fn leave(&mut self) {
-        self.follow();
-        let Place::At(key) = std::mem::replace(&mut self.place, Place::Outside) else {
-            return;
-        };
-        let mut queue = self.lot.queue.borrow_mut();
-        let waker = match queue.get(key).state {
-            State::Queued => queue.unlink(key, State::Left),
-            _ => None,
-        };
-        let slot = queue.free(key);
-        drop(queue);
-        drop((waker, slot));
+        if let Place::At(key) = std::mem::replace(&mut self.place, Place::Outside) {
+            self.leave_from(key);
+        }
+    }
+
+    #[cold]
+    fn leave_from(&mut self, mut key: usize) {
+        loop {
+            let (state, waker) = self.lot.queue.borrow_mut().remove(key);
+            match state {
+                State::Moved(lot, there) => {
+                    self.lot = lot;
+                    key = there;
+                }
+                _ => return drop(waker),
+            }
+        }
     }
 }
 
 /// Calls `f` with where the waiter is, and its state.
+#[cold]
 fn find<W, R>(lot: &Rc<Inner<W>>, key: usize, f: impl FnOnce(&Rc<Inner<W>>, &State<W>) -> R) -> R {
     let mut moved;
     let (mut lot, mut key) = (lot, key);
@@ -179,6 +184,13 @@ fn find<W, R>(lot: &Rc<Inner<W>>, key: usize, f: impl FnOnce(&Rc<Inner<W>>, &Sta
 }
 
 impl<W: Copy> Park<W> {
+    fn poll_join(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(poll_proceed(cx));
+        self.join(cx);
+        waits_for(|| self.lot.name());
+        Poll::Pending
+    }
+
     fn join(&mut self, cx: &Context<'_>) {
         let waker = Some(crate::own_waker(cx));
         let frame = FrameRef::current();
@@ -190,6 +202,26 @@ impl<W: Copy> Park<W> {
             frame,
         }));
     }
+
+    /// One that stands where it was, or was moved or passed over.
+    #[cold]
+    fn poll_again(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.follow();
+        // Both: what it is woken by may come while its waker is being changed.
+        if !self.end() {
+            self.refresh(cx);
+            self.end();
+        }
+        if self.place == Place::Done {
+            return Poll::Ready(());
+        }
+        if !self.is_parked() {
+            self.leave();
+            return self.poll_join(cx);
+        }
+        waits_for(|| self.lot.name());
+        Poll::Pending
+    }
 }
 
 // Nothing in it is pinned.
@@ -198,31 +230,25 @@ impl<W> Unpin for Park<W> {}
 impl<W: Copy> Future for Park<W> {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if this.place != Place::Outside {
-            this.follow();
-            // Both: what it is woken by may come while its waker is being changed.
-            if !this.end() {
-                this.refresh(cx);
-                this.end();
-            }
-            // It took effect, so that also one who has been cancelled since gets to know.
-            if this.place == Place::Done {
-                return Poll::Ready(());
+        match this.place {
+            Place::Outside => this.poll_join(cx),
+            Place::Done => Poll::Ready(()),
+            Place::At(_) => {
+                // It took effect, so that also one who has been cancelled since gets to know.
+                if this.end() {
+                    return Poll::Ready(());
+                }
+                this.poll_again(cx)
             }
         }
-        if !this.is_parked() {
-            this.leave();
-            ready!(poll_proceed(cx));
-            this.join(cx);
-        }
-        waits_for(|| this.lot.name());
-        Poll::Pending
     }
 }
 
 impl<W> Drop for Park<W> {
+    #[inline]
     fn drop(&mut self) {
         self.leave();
     }
