@@ -189,9 +189,10 @@ fn what_is_around_a_future_is_no_checkpoint_of_its_own() {
 
 #[test]
 fn functions_that_are_not_async_are_no_checkpoints() {
+    let count = times(2 * BUDGET, BUDGET + 2);
     run(open_nursery(async |nursery| {
         nursery.cancel();
-        for _ in 0..2 * BUDGET {
+        for _ in 0..count {
             nursery.start_soon(async {});
             let scope = CancelScope::new().timeout(secs(1));
             scope.set_deadline(current_time());
@@ -200,7 +201,7 @@ fn functions_that_are_not_async_are_no_checkpoints() {
             drop(scope.canceller());
             assert!(is_cancelled() && statistics().frames > 0);
         }
-        assert_eq!(nursery.len(), 2 * BUDGET, "nobody else has had a turn");
+        assert_eq!(nursery.len(), count, "nobody else has had a turn");
     }))
     .unwrap();
 }
@@ -302,6 +303,7 @@ fn a_poll_passes_128_checkpoints_and_then_gives_a_turn() {
     assert_eq!(through, [BUDGET, BUDGET, BUDGET]);
 }
 
+#[cfg_attr(miri, ignore = "hundreds of operations, one like another")]
 #[test]
 fn an_operation_of_the_library_that_is_always_ready_counts_as_one() {
     let through = operations_a_poll(async || {
@@ -316,7 +318,7 @@ fn an_operation_of_the_library_that_is_always_ready_counts_as_one() {
 fn handles_of_children_that_have_ended_count_too() {
     let turns = Cell::new(0);
     run(open_nursery(async |nursery| {
-        let budgets = times(10, 4);
+        let budgets = times(10, 3);
         let handles: Vec<_> = (0..budgets * BUDGET)
             .map(|_| nursery.spawn(async {}))
             .collect();
@@ -457,12 +459,13 @@ fn poll_proceed_says_no_in_a_cancelled_context_and_yes_behind_a_shield() {
 
 #[test]
 fn a_cancelled_sleeper_leaves_no_timer() {
+    let count = times(100, 5);
     run_virtual(open_nursery(async |nursery| {
-        for _ in 0..100 {
+        for _ in 0..count {
             nursery.start_soon(sleep(secs(1000)));
         }
         settle().await;
-        assert_eq!(statistics().timers, 100);
+        assert_eq!(statistics().timers, count);
         nursery.cancel();
         shield(settle()).await;
         assert_eq!(statistics().timers, 0);

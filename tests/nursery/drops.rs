@@ -428,7 +428,7 @@ fn with_waking_threads(main: impl FnOnce(Arc<Mutex<Vec<Waker>>>)) {
 fn nurseries_are_dropped_while_other_threads_wake_their_children() {
     let _leaks = LeakCheck::begin();
     let counts = Counts::new();
-    let rounds = times(2000, 10);
+    let rounds = times(2000, 4);
     with_waking_threads(|wakers| {
         run(async {
             for round in 0..rounds {
@@ -448,7 +448,7 @@ fn nurseries_are_dropped_while_other_threads_wake_their_children() {
 fn nurseries_are_cancelled_while_other_threads_wake_their_children() {
     let _leaks = LeakCheck::begin();
     let counts = Counts::new();
-    let rounds = times(1000, 10);
+    let rounds = times(1000, 4);
     with_waking_threads(|wakers| {
         run(async {
             for round in 0..rounds {
@@ -469,7 +469,7 @@ fn nurseries_are_cancelled_while_other_threads_wake_their_children() {
 fn wake_ups_of_other_threads_are_never_lost() {
     let _leaks = LeakCheck::begin();
     let passed = Cell::new(0);
-    let rounds = times(1000, 20);
+    let rounds = times(1000, 6);
     with_waking_threads(|wakers| {
         run(async {
             open_nursery(async |nursery| {
@@ -694,7 +694,7 @@ fn with_deep_stack(f: impl FnOnce() + Send) {
     });
 }
 
-const DEPTH: usize = times(1000, 20);
+const DEPTH: usize = times(1000, 8);
 
 #[test]
 fn nurseries_nest_a_thousand_deep() {

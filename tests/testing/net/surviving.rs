@@ -103,8 +103,8 @@ fn survive(seed: u64) {
 }
 
 #[test]
-fn clients_get_everything_done_under_200_seeds_of_faults() {
-    for seed in 0..times(200, 1) as u64 {
+fn clients_get_everything_done_under_many_seeds_of_faults() {
+    for seed in 0..times(50, 1) as u64 {
         survive(seed);
     }
 }
