@@ -25,8 +25,6 @@ pub(crate) struct Core {
     clock: Rc<dyn Clock>,
     /// The moment that the timers' nanoseconds are counted from.
     epoch: Instant,
-    /// Kept between turns so that waiting allocates nothing.
-    wakers: Cell<Vec<Waker>>,
     pub(crate) idlers: Idlers,
     /// Whoever may do something to the run from outside has a clone.
     pub(crate) outside: Arc<()>,
@@ -147,7 +145,6 @@ impl Core {
             timers: RefCell::default(),
             epoch: clock.now(),
             clock,
-            wakers: Cell::default(),
             idlers: Idlers::default(),
             outside: Arc::default(),
             busy: Cell::default(),
@@ -224,14 +221,9 @@ impl Core {
     }
 
     fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut wakers = self.wakers.take();
-        let result = self.reactor.wait(timeout, &mut wakers);
+        // Nobody asks for the time while the loop waits.
         context::with(|context| context.turn.set(None));
-        for waker in wakers.drain(..) {
-            waker.wake();
-        }
-        self.wakers.set(wakers);
-        result
+        self.reactor.wait(timeout, Waker::wake)
     }
 
     /// Armed timers.

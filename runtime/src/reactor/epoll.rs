@@ -102,13 +102,22 @@ impl Backend {
         &self,
         timeout: Option<Duration>,
         sources: &Sources,
-        wakers: &mut Vec<Waker>,
+        mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         events.clear();
         self.wait_into(&mut events, timeout)?;
-        let of_source = |event: &&epoll::Event| event.data.u64() != NOTIFICATION;
-        sources.report(events.iter().filter(of_source).map(translate), wakers);
+        // Nothing but a wait borrows the events, and what is woken does not wait here.
+        for event in events.iter() {
+            // A notification's key is no source's, and so concerns nobody.
+            let [reader, writer] = sources.report(translate(event));
+            if let Some(reader) = reader {
+                wake(reader);
+            }
+            if let Some(writer) = writer {
+                wake(writer);
+            }
+        }
         Ok(())
     }
 
@@ -258,9 +267,9 @@ mod tests {
         let notifier = reactor.notifier();
         let full = (u64::MAX - 1).to_ne_bytes();
         rustix::io::retry_on_intr(|| rustix::io::write(&*notifier.eventfd, &full)).unwrap();
-        reactor.wait(None, &mut Vec::new()).unwrap();
+        reactor.wait(None, drop).unwrap();
         notifier.notify();
-        reactor.wait(None, &mut Vec::new()).unwrap();
+        reactor.wait(None, drop).unwrap();
     }
 
     #[test]
@@ -275,8 +284,8 @@ mod tests {
         for key in &keys {
             key.forget(Direction::Write);
         }
-        while keys.iter().any(|key| !key.facts(Direction::Write).ready) {
-            reactor.wait(None, &mut Vec::new()).unwrap();
+        while keys.iter().any(|key| !key.is_ready(Direction::Write)) {
+            reactor.wait(None, drop).unwrap();
         }
     }
 

@@ -71,13 +71,23 @@ impl Backend {
         &self,
         timeout: Option<Duration>,
         sources: &Sources,
-        wakers: &mut Vec<Waker>,
+        mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         // The poller appends.
         events.clear();
         self.poller.wait(&mut events, timeout)?;
-        sources.report(events.iter().map(translate), wakers);
+        // Nothing but a wait borrows the events, and what is woken does not wait here.
+        for event in events.iter() {
+            // A notification's key is no source's, and so concerns nobody.
+            let [reader, writer] = sources.report(translate(event));
+            if let Some(reader) = reader {
+                wake(reader);
+            }
+            if let Some(writer) = writer {
+                wake(writer);
+            }
+        }
         Ok(())
     }
 }
