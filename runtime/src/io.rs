@@ -10,7 +10,6 @@ mod operation;
 mod tests;
 
 use std::any::type_name;
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -68,8 +67,6 @@ struct Owned<T> {
     core: Rc<Core>,
     /// Nobody gets it by `&mut`: exchanged for another, it would leave a stale registration behind.
     source: T,
-    /// It has left the reactor.
-    is_void: Cell<bool>,
 }
 
 impl<T: AsSource> Io<T> {
@@ -91,7 +88,6 @@ impl<T: AsSource> Io<T> {
         let owned = Owned {
             core: Rc::clone(&core),
             source,
-            is_void: Cell::new(false),
         };
         let register = || {
             let registered = core.reactor.insert(owned)?;
@@ -124,7 +120,6 @@ impl<T: AsSource> Io<T> {
     }
 
     fn leave(&self) -> io::Result<()> {
-        self.registered.owned.is_void.set(true);
         self.reactor().deregister(&self.registered, self.get_ref())
     }
 
@@ -288,14 +283,28 @@ impl<T: AsSource> Io<T> {
     ) -> Option<io::Result<R>> {
         while self.registered.is_ready(direction) {
             match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.reactor().would_block(&self.registered, direction);
+                Err(error) => {
+                    if let Some(error) = self.failed(direction, error) {
+                        return Some(Err(error));
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return Some(result),
             }
         }
         None
+    }
+
+    /// `None`: it is no failure of the operation.
+    #[cold]
+    fn failed(&self, direction: Direction, error: io::Error) -> Option<io::Error> {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                self.reactor().would_block(&self.registered, direction);
+                None
+            }
+            io::ErrorKind::Interrupted => None,
+            _ => Some(error),
+        }
     }
 
     #[inline]
@@ -312,7 +321,7 @@ impl<T: AsSource> Io<T> {
 
 impl<T: AsSource> Drop for Io<T> {
     fn drop(&mut self) {
-        if self.registered.owned.is_void.get() {
+        if self.registered.is_void() {
             return;
         }
         // Nobody is left to act on an error; it means that the descriptor was closed by somebody else,

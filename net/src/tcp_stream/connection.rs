@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::{self, SocketAddr};
+use std::num::NonZero;
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(windows)]
@@ -19,7 +20,7 @@ pub(crate) struct Connection {
     pub(super) eof_sent: Cell<bool>,
     /// What ended the connection. The system says so once, to the reader or to the writer, and
     /// shows a plain end of stream afterwards, which must not be taken for one.
-    pub(super) broken: Cell<Option<i32>>,
+    pub(super) broken: Cell<Option<NonZero<i32>>>,
 }
 
 impl Connection {
@@ -37,7 +38,9 @@ impl Connection {
     pub(super) fn ended(&self) -> Result<usize, Error> {
         match self.broken.get() {
             None => Ok(0),
-            Some(code) => Err(self.error(Operation::Read, io::Error::from_raw_os_error(code))),
+            Some(code) => {
+                Err(self.error(Operation::Read, io::Error::from_raw_os_error(code.get())))
+            }
         }
     }
 
@@ -48,7 +51,7 @@ impl Connection {
         if let ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::TimedOut =
             error.kind()
         {
-            self.broken.set(error.raw_os_error());
+            self.broken.set(error.raw_os_error().and_then(NonZero::new));
         }
         if error
             .get_ref()

@@ -147,16 +147,25 @@ impl Reactor {
         claim: bool,
     ) -> io::Result<()> {
         registered.park(direction, waker, claim);
-        let Some(interest) = registered.to_arm(direction) else {
-            return Ok(());
-        };
-        match self.backend.arm(source, registered.key(), interest) {
-            Ok(()) => registered.set_armed(direction),
-            Err(error) => {
-                registered.release(direction);
-                return Err(error);
-            }
+        match registered.to_arm(direction) {
+            None => Ok(()),
+            Some(interest) => self.arm(registered, direction, source, interest),
         }
-        Ok(())
+    }
+
+    #[cold]
+    fn arm<T>(
+        &self,
+        registered: &Source<T>,
+        direction: Direction,
+        source: &impl AsSource,
+        interest: (bool, bool),
+    ) -> io::Result<()> {
+        let armed = self.backend.arm(source, registered.key(), interest);
+        match armed {
+            Ok(()) => registered.set_armed(direction),
+            Err(_) => registered.release(direction),
+        }
+        armed
     }
 }

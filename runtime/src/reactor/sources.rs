@@ -116,6 +116,7 @@ pub(crate) struct Source<T: ?Sized> {
     key: Key,
     wakers: [Cell<Option<Waker>>; 2],
     facts: [Cell<Facts>; 2],
+    is_void: Cell<bool>,
     pub(crate) owned: T,
 }
 
@@ -138,6 +139,11 @@ impl<T: ?Sized> Source<T> {
     fn change(&self, direction: Direction, change: impl FnOnce(Facts) -> Facts) {
         let facts = self.facts(direction);
         facts.set(change(facts.get()));
+    }
+
+    /// Whether it has left the list.
+    pub(crate) fn is_void(&self) -> bool {
+        self.is_void.get()
     }
 
     #[inline]
@@ -176,10 +182,7 @@ impl<T: ?Sized> Source<T> {
         self.change(direction, |facts| facts.with(Facts::CLAIMED.only_if(claim)));
         let slot = self.waker(direction);
         if let Some(old) = slot.take() {
-            if old.will_wake(waker) {
-                return slot.set(Some(old));
-            }
-            displaced(old, taken_over);
+            return replace(slot, old, waker, taken_over);
         }
         // Cloning is foreign code, and may have left another one meanwhile.
         if let Some(newer) = slot.replace(Some(waker.clone())) {
@@ -208,6 +211,18 @@ impl<T: ?Sized> Source<T> {
 
     pub(super) fn set_armed(&self, direction: Direction) {
         self.change(direction, |facts| facts.with(Facts::ARMED));
+    }
+}
+
+/// Puts `waker` where `old` was.
+#[cold]
+fn replace(slot: &Cell<Option<Waker>>, old: Waker, waker: &Waker, taken_over: bool) {
+    if old.will_wake(waker) {
+        return slot.set(Some(old));
+    }
+    displaced(old, taken_over);
+    if let Some(newer) = slot.replace(Some(waker.clone())) {
+        displaced(newer, taken_over);
     }
 }
 
@@ -292,6 +307,7 @@ impl Sources {
             key: Key { index, generation },
             wakers: Default::default(),
             facts: [Cell::new(facts), Cell::new(facts)],
+            is_void: Cell::new(false),
             owned,
         });
         inner.slots.insert(Rc::<Source<T>>::clone(&source));
@@ -306,6 +322,7 @@ impl Sources {
             .slots
             .remove(source.key.index as usize);
         debug_assert!(ptr::addr_eq(&raw const *removed, source));
+        removed.is_void.set(true);
         // What was leaked while it waited goes now.
         for slot in &removed.wakers {
             drop(slot.take());
