@@ -8,7 +8,7 @@
     reason = "epoll_pwait2 has no safe face that can be done without"
 )]
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
@@ -32,7 +32,8 @@ const NOTIFICATION: u64 = u64::MAX;
 pub(super) struct Backend {
     epoll: OwnedFd,
     notifier: Notifier,
-    events: RefCell<Vec<epoll::Event>>,
+    /// Taken out for the time of a wait, which ends with foreign code.
+    events: Cell<Vec<epoll::Event>>,
     /// Whether `epoll_pwait2` is there: Linux 5.11, and a sandbox that knows it.
     precise: Cell<bool>,
 }
@@ -60,7 +61,7 @@ impl Backend {
             notifier: Notifier {
                 eventfd: Arc::new(eventfd),
             },
-            events: RefCell::new(Vec::with_capacity(EVENTS_PER_WAIT)),
+            events: Cell::new(Vec::with_capacity(EVENTS_PER_WAIT)),
             precise: Cell::new(!cfg!(miri)),
         })
     }
@@ -104,11 +105,10 @@ impl Backend {
         sources: &Sources,
         mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
-        let mut events = self.events.borrow_mut();
+        let mut events = self.events.take();
         events.clear();
-        self.wait_into(&mut events, timeout)?;
-        // Nothing but a wait borrows the events, and what is woken does not wait here.
-        for event in events.iter() {
+        let waited = self.wait_into(&mut events, timeout);
+        for event in &events {
             // A notification's key is no source's, and so concerns nobody.
             let [reader, writer] = sources.report(translate(event));
             if let Some(reader) = reader {
@@ -118,7 +118,8 @@ impl Backend {
                 wake(writer);
             }
         }
-        Ok(())
+        self.events.set(events);
+        waited
     }
 
     fn wait_into(
@@ -275,7 +276,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_in_one_wait_comes_with_the_next() {
         let mut reactor = Reactor::new().unwrap();
-        reactor.backend.events = RefCell::new(Vec::with_capacity(4));
+        reactor.backend.events = Cell::new(Vec::with_capacity(4));
         let pairs: Vec<_> = (0..10).map(|_| pair()).collect();
         let keys = pairs
             .iter()

@@ -8,7 +8,7 @@
     reason = "`Poller::add` leaves it to the caller to delete the source in time"
 )]
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
@@ -20,7 +20,8 @@ use super::sources::{Key, Kind, Report, Signal, Sources};
 
 pub(super) struct Backend {
     poller: Arc<Poller>,
-    events: RefCell<Events>,
+    /// Taken out for the time of a wait, which ends with foreign code.
+    events: Cell<Option<Events>>,
 }
 
 impl Backend {
@@ -34,7 +35,7 @@ impl Backend {
     pub(super) fn new() -> io::Result<Backend> {
         Ok(Backend {
             poller: Arc::new(Poller::new()?),
-            events: RefCell::default(),
+            events: Cell::default(),
         })
     }
 
@@ -73,13 +74,11 @@ impl Backend {
         sources: &Sources,
         mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
-        let mut events = self.events.borrow_mut();
+        let mut events = self.events.take().unwrap_or_default();
         // The poller appends.
         events.clear();
-        self.poller.wait(&mut events, timeout)?;
-        // Nothing but a wait borrows the events, and what is woken does not wait here.
+        let waited = self.poller.wait(&mut events, timeout);
         for event in events.iter() {
-            // A notification's key is no source's, and so concerns nobody.
             let [reader, writer] = sources.report(translate(event));
             if let Some(reader) = reader {
                 wake(reader);
@@ -88,7 +87,8 @@ impl Backend {
                 wake(writer);
             }
         }
-        Ok(())
+        self.events.set(Some(events));
+        waited.map(drop)
     }
 }
 
