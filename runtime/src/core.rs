@@ -14,7 +14,7 @@ use crate::context;
 use crate::frames;
 use crate::idlers::Idlers;
 use crate::inbox::Inbox;
-use crate::reactor::Reactor;
+use crate::reactor::{Events, Reactor};
 use crate::threads;
 use crate::timers::{Action, Timers};
 
@@ -184,12 +184,12 @@ impl Core {
     }
 
     /// Looks at I/O without waiting, and wakes whom it concerns.
-    pub(crate) fn poll_io(&self) -> io::Result<()> {
-        self.wait_io(Some(Duration::ZERO))
+    pub(crate) fn poll_io(&self, events: &mut Events) -> io::Result<()> {
+        self.wait_io(Some(Duration::ZERO), events)
     }
 
     /// Blocks until there is I/O, a deadline, or a message from another thread.
-    pub(crate) fn sleep(&self) -> io::Result<()> {
+    pub(crate) fn sleep(&self, events: &mut Events) -> io::Result<()> {
         let timeout = self.with_timers(|timers| timers.next_deadline()).map(|at| {
             match self.epoch.checked_add(Duration::from_nanos(at)) {
                 Some(deadline) => self.clock.time_until(deadline),
@@ -197,17 +197,21 @@ impl Core {
             }
         });
         if timeout == Some(Duration::ZERO) || !self.inbox.fall_asleep() {
-            return self.poll_io();
+            return self.poll_io(events);
         }
-        self.wait_io(timeout)
+        self.wait_io(timeout, events)
     }
 
     /// As `sleep`, for at most `timeout` of real time, whatever the clock says.
-    pub(crate) fn sleep_for(&self, timeout: Option<Duration>) -> io::Result<()> {
+    pub(crate) fn sleep_for(
+        &self,
+        timeout: Option<Duration>,
+        events: &mut Events,
+    ) -> io::Result<()> {
         if !self.inbox.fall_asleep() {
-            return self.poll_io();
+            return self.poll_io(events);
         }
-        self.wait_io(timeout)
+        self.wait_io(timeout, events)
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -220,10 +224,10 @@ impl Core {
         self.epoch.checked_add(Duration::from_nanos(at))
     }
 
-    fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait_io(&self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()> {
         // Nobody asks for the time while the loop waits.
         context::with(|context| context.turn.set(None));
-        self.reactor.wait(timeout, Waker::wake)
+        self.reactor.wait(timeout, events, Waker::wake)
     }
 
     /// Armed timers.

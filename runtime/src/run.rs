@@ -300,7 +300,7 @@ impl Loop<'_> {
                     Err(error) => Err(error),
                 }
             } else if polls().wrapping_sub(polls_at_look) >= POLLS_PER_LOOK {
-                self.core.poll_io()
+                quiet.look()
             } else {
                 continue;
             };

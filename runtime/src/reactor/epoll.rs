@@ -32,10 +32,17 @@ const NOTIFICATION: u64 = u64::MAX;
 pub(super) struct Backend {
     epoll: OwnedFd,
     notifier: Notifier,
-    /// Taken out for the time of a wait, which ends with foreign code.
-    events: Cell<Vec<epoll::Event>>,
     /// Whether `epoll_pwait2` is there: Linux 5.11, and a sandbox that knows it.
     precise: Cell<bool>,
+}
+
+/// Room for what one wait reports.
+pub(crate) struct Events(Vec<epoll::Event>);
+
+impl Events {
+    pub(crate) fn new() -> Events {
+        Events(Vec::with_capacity(EVENTS_PER_WAIT))
+    }
 }
 
 impl Backend {
@@ -61,7 +68,6 @@ impl Backend {
             notifier: Notifier {
                 eventfd: Arc::new(eventfd),
             },
-            events: Cell::new(Vec::with_capacity(EVENTS_PER_WAIT)),
             precise: Cell::new(!cfg!(miri)),
         })
     }
@@ -102,13 +108,13 @@ impl Backend {
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
+        Events(events): &mut Events,
         sources: &Sources,
         mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
-        let mut events = self.events.take();
         events.clear();
-        let waited = self.wait_into(&mut events, timeout);
-        for event in &events {
+        self.wait_into(events, timeout)?;
+        for event in events {
             // A notification's key is no source's, and so concerns nobody.
             let [reader, writer] = sources.report(translate(event));
             if let Some(reader) = reader {
@@ -118,8 +124,7 @@ impl Backend {
                 wake(writer);
             }
         }
-        self.events.set(events);
-        waited
+        Ok(())
     }
 
     fn wait_into(
@@ -268,15 +273,15 @@ mod tests {
         let notifier = reactor.notifier();
         let full = (u64::MAX - 1).to_ne_bytes();
         rustix::io::retry_on_intr(|| rustix::io::write(&*notifier.eventfd, &full)).unwrap();
-        reactor.wait(None, drop).unwrap();
+        reactor.wait(None, &mut Events::new(), drop).unwrap();
         notifier.notify();
-        reactor.wait(None, drop).unwrap();
+        reactor.wait(None, &mut Events::new(), drop).unwrap();
     }
 
     #[test]
     fn what_does_not_fit_in_one_wait_comes_with_the_next() {
-        let mut reactor = Reactor::new().unwrap();
-        reactor.backend.events = Cell::new(Vec::with_capacity(4));
+        let reactor = Reactor::new().unwrap();
+        let mut events = Events(Vec::with_capacity(4));
         let pairs: Vec<_> = (0..10).map(|_| pair()).collect();
         let keys = pairs
             .iter()
@@ -286,7 +291,7 @@ mod tests {
             key.forget(Direction::Write);
         }
         while keys.iter().any(|key| !key.is_ready(Direction::Write)) {
-            reactor.wait(None, drop).unwrap();
+            reactor.wait(None, &mut events, drop).unwrap();
         }
     }
 

@@ -32,7 +32,7 @@ use polling::AsSource;
 use backend::Backend;
 use sources::Sources;
 
-pub(crate) use backend::Notifier;
+pub(crate) use backend::{Events, Notifier};
 pub use sources::Direction;
 pub(crate) use sources::Source;
 
@@ -68,17 +68,18 @@ impl Reactor {
     }
 
     /// Waits for events for at most `timeout` (`None`: for ever; zero: only looks), notes them, and
-    /// hands the wakers to be woken to `wake`.
+    /// hands the wakers to be woken to `wake`. `events` is room that the caller keeps between waits.
     ///
     /// It may return without any event: after a notification, a signal, or 24 days. It does not
     /// return before `timeout` for want of precision.
     pub(crate) fn wait(
         &self,
         timeout: Option<Duration>,
+        events: &mut Events,
         wake: impl FnMut(Waker),
     ) -> io::Result<()> {
         let timeout = timeout.map(|timeout| timeout.min(WAIT_MAX));
-        match self.backend.wait(timeout, &self.sources, wake) {
+        match self.backend.wait(timeout, events, &self.sources, wake) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
         }

@@ -8,20 +8,18 @@
     reason = "`Poller::add` leaves it to the caller to delete the source in time"
 )]
 
-use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use polling::{AsSource, Event, Events, Poller};
+pub(crate) use polling::Events;
+use polling::{AsSource, Event, Poller};
 
 use super::sources::{Key, Kind, Report, Signal, Sources};
 
 pub(super) struct Backend {
     poller: Arc<Poller>,
-    /// Taken out for the time of a wait, which ends with foreign code.
-    events: Cell<Option<Events>>,
 }
 
 impl Backend {
@@ -35,7 +33,6 @@ impl Backend {
     pub(super) fn new() -> io::Result<Backend> {
         Ok(Backend {
             poller: Arc::new(Poller::new()?),
-            events: Cell::default(),
         })
     }
 
@@ -71,13 +68,13 @@ impl Backend {
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
+        events: &mut Events,
         sources: &Sources,
         mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
-        let mut events = self.events.take().unwrap_or_default();
         // The poller appends.
         events.clear();
-        let waited = self.poller.wait(&mut events, timeout);
+        self.poller.wait(events, timeout)?;
         for event in events.iter() {
             let [reader, writer] = sources.report(translate(event));
             if let Some(reader) = reader {
@@ -87,8 +84,7 @@ impl Backend {
                 wake(writer);
             }
         }
-        self.events.set(Some(events));
-        waited.map(drop)
+        Ok(())
     }
 }
 

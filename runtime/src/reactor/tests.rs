@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use polling::AsSource;
 
 use super::sources::{Key, Kind, Report, Signal, Sources};
-use super::{Direction, Reactor, Source};
+use super::{Direction, Events, Reactor, Source};
 
 /// Counts how often it was woken.
 #[derive(Default)]
@@ -56,7 +56,7 @@ pub(crate) fn pair() -> (TcpStream, TcpStream) {
 
 fn wait(reactor: &Reactor, timeout: Option<Duration>) -> usize {
     let mut count = 0;
-    let woken = reactor.wait(timeout, |waker| {
+    let woken = reactor.wait(timeout, &mut Events::new(), |waker| {
         count += 1;
         waker.wake();
     });
@@ -67,7 +67,10 @@ fn wait(reactor: &Reactor, timeout: Option<Duration>) -> usize {
 /// Waits as the backend does; a signal does not count.
 pub(super) fn wait_undisturbed(reactor: &Reactor, timeout: Duration) {
     loop {
-        let result = reactor.backend.wait(Some(timeout), &reactor.sources, drop);
+        let result =
+            reactor
+                .backend
+                .wait(Some(timeout), &mut Events::new(), &reactor.sources, drop);
         match result {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result.unwrap(),
