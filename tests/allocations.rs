@@ -13,6 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use nestling::channel::channel;
+use nestling::net::{TcpListener, TcpStream};
 use nestling::sync::{Barrier, Event, Lock, ParkingLot, Promise, RwLock, Semaphore};
 use nestling::{
     CancelScope, catch_cancel, checkpoint, move_on_after, on_cancel, open_nursery, run, shield,
@@ -127,6 +128,34 @@ fn a_child_more_is_one_allocation_more() {
     };
     // The queue of ready tasks grows to a power of two, the same for both.
     assert_eq!(nursery(60) - nursery(50), 10);
+}
+
+#[test]
+fn a_round_trip_over_a_connection_allocates_nothing() {
+    let allocations = run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 64];
+        let mut before = 0;
+        for trip in 0..10 {
+            if trip == 3 {
+                before = ALLOCATIONS.get();
+            }
+            {
+                // The reader waits first.
+                let mut reading = pin!(server.read(&mut buffer));
+                assert!(poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx).is_pending())).await);
+                client.write_all(b"abc").await.unwrap();
+                assert_eq!(reading.await.unwrap(), 3);
+            }
+            server.write_all(&buffer[..3]).await.unwrap();
+            client.read_exact(&mut [0; 3]).await.unwrap();
+        }
+        ALLOCATIONS.get() - before
+    });
+    assert_eq!(allocations, 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Making a connection: one address after the other.
 
 use std::io;
-use std::net::{self, SocketAddr};
+use std::net::SocketAddr;
 
 use nestling_runtime::io::Io;
 use socket2::Socket;
@@ -10,14 +10,14 @@ use crate::address::Target;
 use crate::error::{Error, Operation};
 use crate::resolve::resolve;
 use crate::socket::new_socket;
-use crate::tcp_stream::TcpStream;
+use crate::tcp_stream::{Connection, TcpStream};
 
 pub(crate) async fn connect(target: Target) -> Result<TcpStream, Error> {
     let addresses = resolve(Operation::Connect, &target).await?;
     let mut failed = Vec::new();
     for address in addresses {
         match connect_to(address).await {
-            Ok((io, peer)) => return Ok(TcpStream::new(io, peer)),
+            Ok(stream) => return Ok(stream),
             Err(error) => failed.push((address, error)),
         }
     }
@@ -28,23 +28,25 @@ pub(crate) async fn connect(target: Target) -> Result<TcpStream, Error> {
     ))
 }
 
-/// The connection and its other end. Dropped half-way, it closes the socket, and the system forgets
-/// about the connection.
-async fn connect_to(address: SocketAddr) -> io::Result<(Io<net::TcpStream>, SocketAddr)> {
+/// Dropped half-way, it closes the socket, and the system forgets about the connection.
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = new_socket(address)?;
     if !cfg!(miri) {
         // Miri knows the option only once there is a connection.
         socket.set_tcp_nodelay(true)?;
     }
     begin(&socket, address)?;
-    let io = Io::new(net::TcpStream::from(socket))?;
-    let peer = connected(&io).await?;
-    if io.get_ref().local_addr()? == peer {
+    let stream = TcpStream::new(socket.into(), address)?;
+    let peer = connected(stream.io()).await?;
+    let connection = stream.io().get_ref();
+    if connection.socket.local_addr()? == peer {
         // Two ends that call each other at the same moment are connected, and so is one that calls
         // itself: the system picked, as the port to call from, the very one that nobody listens at.
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    Ok((io, peer))
+    // Not always what was called: nobody is at `0.0.0.0`, and this machine answers.
+    connection.peer.set(peer);
+    Ok(stream)
 }
 
 fn begin(socket: &Socket, address: SocketAddr) -> io::Result<()> {
@@ -73,13 +75,13 @@ fn is_begun(error: &io::Error) -> bool {
 }
 
 /// Waits until the connection is made or has failed.
-async fn connected(io: &Io<net::TcpStream>) -> io::Result<SocketAddr> {
+async fn connected(io: &Io<Connection>) -> io::Result<SocketAddr> {
     loop {
         io.writable().await?;
-        if let Some(error) = io.get_ref().take_error()? {
+        if let Some(error) = io.get_ref().socket.take_error()? {
             return Err(error);
         }
-        match io.get_ref().peer_addr() {
+        match io.get_ref().socket.peer_addr() {
             // The report was not about the connection.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
             result => return result,

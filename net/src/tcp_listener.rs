@@ -217,7 +217,7 @@ impl TcpListener {
                 tracing::debug!(%peer, %error, "TCP_NODELAY could not be set at a new connection");
             }
         }
-        Ok(TcpStream::new(Io::new(stream)?, peer))
+        TcpStream::new(stream, peer)
     }
 }
 

@@ -1,23 +1,28 @@
 //! A TCP connection.
 
+mod connection;
 mod options;
 mod steps;
 
-use std::cell::Cell;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
 use std::net::{self, Shutdown, SocketAddr};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(windows)]
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 
-use nestling_runtime::io::Io;
+use std::task::{Poll, ready};
 
+use nestling_runtime::io::{Direction, Io};
+
+pub(crate) use self::connection::Connection;
+use self::steps::{poll_read, poll_read_exact, poll_write, poll_write_all};
 use crate::address::Address;
 use crate::connect::connect;
 use crate::error::{Error, Operation, Reason};
 use crate::proceed;
-use nestling_runtime::io::Turn;
 
 /// A TCP connection.
 ///
@@ -51,26 +56,23 @@ use nestling_runtime::io::Turn;
 /// left unread: the system resets the connection then, and the other side may lose what was on its
 /// way. To part in good order, call [`send_eof`](TcpStream::send_eof) and read to the end.
 pub struct TcpStream {
-    io: Io<net::TcpStream>,
-    peer: SocketAddr,
-    reader: Turn,
-    writer: Turn,
-    eof_sent: Cell<bool>,
-    /// What ended the connection. The system says so once, to the reader or to the writer, and
-    /// shows a plain end of stream afterwards, which must not be taken for one.
-    broken: Cell<Option<i32>>,
+    /// All that it has is kept with the registration, so that streams are cheap to move and to store.
+    io: Io<Connection>,
 }
 
 impl TcpStream {
-    pub(crate) fn new(io: Io<net::TcpStream>, peer: SocketAddr) -> TcpStream {
-        TcpStream {
-            io,
-            peer,
-            reader: Turn::default(),
-            writer: Turn::default(),
-            eof_sent: Cell::new(false),
-            broken: Cell::new(None),
-        }
+    /// Takes over a socket that does not block.
+    pub(crate) fn new(socket: net::TcpStream, peer: SocketAddr) -> io::Result<TcpStream> {
+        let io = Io::new(Connection::new(socket, peer))?;
+        Ok(TcpStream { io })
+    }
+
+    pub(crate) fn io(&self) -> &Io<Connection> {
+        &self.io
+    }
+
+    fn connection(&self) -> &Connection {
+        self.io.get_ref()
     }
 
     /// Connects to `address`; if that stands for several, tries one after the other.
@@ -131,7 +133,7 @@ impl TcpStream {
         peer.and_then(|peer| {
             stream.set_nonblocking(true)?;
             stream.set_nodelay(true)?;
-            Ok(TcpStream::new(Io::new(stream)?, peer))
+            TcpStream::new(stream, peer)
         })
         .map_err(|error| Error::at(Operation::Adopt, address, error))
     }
@@ -174,14 +176,14 @@ impl TcpStream {
     ///
     /// # Panics
     /// Polled outside a run.
-    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let Some(_turn) = self.reader.take() else {
-            return Err(self.misuse(Operation::Read, Reason::BUSY_READING).await);
-        };
-        if buffer.is_empty() {
-            return Err(self.misuse(Operation::Read, Reason::EmptyBuffer).await);
-        }
-        self.read_some(buffer).await
+    #[inline]
+    pub fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
+        let mut place = self.io.place(Direction::Read);
+        poll_fn(move |cx| {
+            let count = ready!(poll_read(&mut place, cx, buffer));
+            place.leave();
+            Poll::Ready(count)
+        })
     }
 
     /// Fills `buffer`.
@@ -215,24 +217,14 @@ impl TcpStream {
     ///
     /// # Panics
     /// Polled outside a run.
-    pub async fn read_exact(&self, buffer: &mut [u8]) -> Result<(), Error> {
-        let Some(_turn) = self.reader.take() else {
-            return Err(self.misuse(Operation::Read, Reason::BUSY_READING).await);
-        };
-        if buffer.is_empty() {
-            proceed().await;
-        }
+    pub fn read_exact(&self, buffer: &mut [u8]) -> impl Future<Output = Result<(), Error>> {
+        let mut place = self.io.place(Direction::Read);
         let mut got = 0;
-        while got < buffer.len() {
-            match self.read_some(&mut buffer[got..]).await? {
-                0 => {
-                    let wanted = buffer.len();
-                    return Err(self.error(Operation::Read, Reason::UnexpectedEnd { got, wanted }));
-                }
-                count => got += count,
-            }
-        }
-        Ok(())
+        poll_fn(move |cx| {
+            let read = ready!(poll_read_exact(&mut place, cx, buffer, &mut got));
+            place.leave();
+            Poll::Ready(read)
+        })
     }
 
     /// Writes as much of `bytes` as there is room for now, and waits if that is nothing. Returns the
@@ -272,9 +264,14 @@ impl TcpStream {
     ///
     /// # Panics
     /// Polled outside a run.
-    pub async fn write(&self, bytes: &[u8]) -> Result<usize, Error> {
-        let _turn = self.begin_write().await?;
-        self.write_some(bytes).await
+    #[inline]
+    pub fn write(&self, bytes: &[u8]) -> impl Future<Output = Result<usize, Error>> {
+        let mut place = self.io.place(Direction::Write);
+        poll_fn(move |cx| {
+            let count = ready!(poll_write(&mut place, cx, bytes));
+            place.leave();
+            Poll::Ready(count)
+        })
     }
 
     /// Writes all of `bytes`.
@@ -298,17 +295,15 @@ impl TcpStream {
     ///
     /// # Panics
     /// Polled outside a run.
-    pub async fn write_all(&self, bytes: &[u8]) -> Result<(), Error> {
-        // Held over all steps: no other task's bytes come in between.
-        let _turn = self.begin_write().await?;
+    #[inline]
+    pub fn write_all(&self, bytes: &[u8]) -> impl Future<Output = Result<(), Error>> {
+        let mut place = self.io.place(Direction::Write);
         let mut rest = bytes;
-        loop {
-            let count = self.write_some(rest).await?;
-            rest = rest.get(count..).unwrap_or_default();
-            if rest.is_empty() {
-                return Ok(());
-            }
-        }
+        poll_fn(move |cx| {
+            let written = ready!(poll_write_all(&mut place, cx, &mut rest));
+            place.leave();
+            Poll::Ready(written)
+        })
     }
 
     /// Tells the other side that nothing follows: it reads what was written and then the end of the
@@ -338,14 +333,15 @@ impl TcpStream {
     /// # Panics
     /// Polled outside a run.
     pub async fn send_eof(&self) -> Result<(), Error> {
-        let Some(_turn) = self.writer.take() else {
-            return Err(self.misuse(Operation::SendEof, Reason::BUSY_WRITING).await);
-        };
+        let connection = self.connection();
         proceed().await;
-        if !self.eof_sent.get() {
-            let sent = self.io.get_ref().shutdown(Shutdown::Write);
-            sent.map_err(|error| self.error(Operation::SendEof, error))?;
-            self.eof_sent.set(true);
+        if self.io.is_busy(Direction::Write) {
+            return Err(connection.error(Operation::SendEof, Reason::BUSY_WRITING));
+        }
+        if !connection.eof_sent.get() {
+            let sent = connection.socket.shutdown(Shutdown::Write);
+            sent.map_err(|error| connection.error(Operation::SendEof, error))?;
+            connection.eof_sent.set(true);
         }
         Ok(())
     }
@@ -353,11 +349,12 @@ impl TcpStream {
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connection = self.connection();
         f.debug_struct("TcpStream")
-            .field("socket", self.io.get_ref())
-            .field("reading", &self.reader.is_taken())
-            .field("writing", &self.writer.is_taken())
-            .field("eof_sent", &self.eof_sent.get())
+            .field("socket", &connection.socket)
+            .field("reading", &self.io.is_busy(Direction::Read))
+            .field("writing", &self.io.is_busy(Direction::Write))
+            .field("eof_sent", &connection.eof_sent.get())
             .finish()
     }
 }
@@ -365,13 +362,13 @@ impl fmt::Debug for TcpStream {
 #[cfg(unix)]
 impl AsFd for TcpStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io.get_ref().as_fd()
+        self.connection().as_fd()
     }
 }
 
 #[cfg(windows)]
 impl AsSocket for TcpStream {
     fn as_socket(&self) -> BorrowedSocket<'_> {
-        self.io.get_ref().as_socket()
+        self.connection().as_socket()
     }
 }

@@ -14,7 +14,7 @@ use crate::context;
 use crate::frames;
 use crate::idlers::Idlers;
 use crate::inbox::Inbox;
-use crate::reactor::Reactor;
+use crate::reactor::{Events, Reactor};
 use crate::threads;
 use crate::timers::{self, Action};
 
@@ -24,7 +24,7 @@ pub(crate) struct Core {
     clock: Rc<dyn Clock>,
     /// The moment that the timers' nanoseconds are counted from.
     epoch: Instant,
-    /// Kept between turns so that waiting allocates nothing.
+    /// Kept between turns so that firing timers allocates nothing.
     wakers: Cell<Vec<Waker>>,
     pub(crate) idlers: Idlers,
     /// Whoever may do something to the run from outside has a clone.
@@ -227,12 +227,12 @@ impl Core {
     }
 
     /// Looks at I/O without waiting, and wakes whom it concerns.
-    pub(crate) fn poll_io(&self) -> io::Result<()> {
-        self.wait_io(Some(Duration::ZERO))
+    pub(crate) fn poll_io(&self, events: &mut Events) -> io::Result<()> {
+        self.wait_io(Some(Duration::ZERO), events)
     }
 
     /// Blocks until there is I/O, a deadline, or a message from another thread.
-    pub(crate) fn sleep(&self) -> io::Result<()> {
+    pub(crate) fn sleep(&self, events: &mut Events) -> io::Result<()> {
         self.settle_timers();
         let timeout = timers::with(|timers| timers.next_deadline()).map(|at| {
             match self.epoch.checked_add(Duration::from_nanos(at)) {
@@ -241,17 +241,21 @@ impl Core {
             }
         });
         if timeout == Some(Duration::ZERO) || !self.inbox.fall_asleep() {
-            return self.poll_io();
+            return self.poll_io(events);
         }
-        self.wait_io(timeout)
+        self.wait_io(timeout, events)
     }
 
     /// As `sleep`, for at most `timeout` of real time, whatever the clock says.
-    pub(crate) fn sleep_for(&self, timeout: Option<Duration>) -> io::Result<()> {
+    pub(crate) fn sleep_for(
+        &self,
+        timeout: Option<Duration>,
+        events: &mut Events,
+    ) -> io::Result<()> {
         if !self.inbox.fall_asleep() {
-            return self.poll_io();
+            return self.poll_io(events);
         }
-        self.wait_io(timeout)
+        self.wait_io(timeout, events)
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -265,15 +269,10 @@ impl Core {
         self.epoch.checked_add(Duration::from_nanos(at))
     }
 
-    fn wait_io(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut wakers = self.wakers.take();
-        let result = self.reactor.wait(timeout, &mut wakers);
+    fn wait_io(&self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()> {
+        // Nobody asks for the time while the loop waits.
         context::forget_turn();
-        for waker in wakers.drain(..) {
-            waker.wake();
-        }
-        self.wakers.set(wakers);
-        result
+        self.reactor.wait(timeout, events, Waker::wake)
     }
 
     /// Armed timers.

@@ -25,7 +25,7 @@ use crate::waits::waits_for;
 pub use crate::reactor::{Direction, IoStatistics};
 pub use crate::turn::{Turn, TurnGuard};
 pub use error::{BusyResource, RegisterError, WrongRun};
-pub use operation::{Operation, Readiness};
+pub use operation::{Operation, Place, Readiness};
 
 /// A source of events, watched by the run it was made in.
 ///
@@ -58,11 +58,15 @@ pub use operation::{Operation, Readiness};
 /// # io::Result::Ok(())
 /// ```
 pub struct Io<T: AsSource> {
+    /// The one owner beside the reactor's list.
+    registered: Rc<Source<Owned<T>>>,
+}
+
+/// What the registration holds for the `Io`: one block in memory for all that a source takes.
+struct Owned<T> {
     core: Rc<Core>,
-    registered: Rc<Source>,
-    /// Taken only by `into_inner` and the destructor. Nobody gets it by `&mut`: exchanged for
-    /// another, it would leave a stale registration behind.
-    source: Option<T>,
+    /// Nobody gets it by `&mut`: exchanged for another, it would leave a stale registration behind.
+    source: T,
 }
 
 impl<T: AsSource> Io<T> {
@@ -81,23 +85,23 @@ impl<T: AsSource> Io<T> {
         T: 'static,
     {
         let core = core::current();
-        let registered = core
-            .reactor
-            .register(&source)
-            .map_err(RegisterError::wrap::<T>)?;
-        Ok(Io {
-            core,
-            registered,
-            source: Some(source),
-        })
+        let owned = Owned {
+            core: Rc::clone(&core),
+            source,
+        };
+        let register = || {
+            let registered = core.reactor.insert(owned)?;
+            core.reactor.watch(&registered, &registered.owned.source)?;
+            Ok(registered)
+        };
+        let registered = register().map_err(RegisterError::wrap::<T>)?;
+        Ok(Io { registered })
     }
 
     /// The source, for operations that do not wait.
+    #[inline]
     pub fn get_ref(&self) -> &T {
-        match &self.source {
-            Some(source) => source,
-            None => unreachable!("it is taken only from an `Io` that ends"),
-        }
+        &self.registered.owned.source
     }
 
     /// Takes the source out of the reactor and gives it back; it is still non-blocking.
@@ -105,14 +109,18 @@ impl<T: AsSource> Io<T> {
     /// # Errors
     /// What the system says if the source is not in its list any more, because some other code has
     /// closed it. The source is dropped then.
-    pub fn into_inner(mut self) -> io::Result<T> {
-        match self.source.take() {
-            Some(source) => {
-                self.core.reactor.deregister(&self.registered, &source)?;
-                Ok(source)
-            }
-            None => unreachable!("it is taken only from an `Io` that ends"),
+    pub fn into_inner(self) -> io::Result<T> {
+        self.leave()?;
+        let registered = Rc::clone(&self.registered);
+        drop(self);
+        match Rc::into_inner(registered) {
+            Some(registered) => Ok(registered.owned.source),
+            None => unreachable!("the reactor has let go of it, and nobody else had it"),
         }
+    }
+
+    fn leave(&self) -> io::Result<()> {
+        self.reactor().deregister(&self.registered, self.get_ref())
     }
 
     /// Reads, accepts, or does whatever else waits for incoming things: calls `op` until it returns
@@ -144,6 +152,14 @@ impl<T: AsSource> Io<T> {
         F: FnMut(&T) -> io::Result<R>,
     {
         Operation::new(self, Direction::Write, op)
+    }
+
+    /// A place at the source, for futures of one's own that do what [`read_with`](Io::read_with) and
+    /// [`write_with`](Io::write_with) do, but in several steps, or with an operation that is another one
+    /// in each poll.
+    #[inline]
+    pub fn place(&self, direction: Direction) -> Place<'_, T> {
+        Place::new(self, direction)
     }
 
     /// One poll of [`read_with`](Io::read_with), for those who implement a trait like `AsyncRead`.
@@ -197,6 +213,12 @@ impl<T: AsSource> Io<T> {
         Readiness::new(self, Direction::Write)
     }
 
+    /// Whether a task waits for `direction` with a future, so that others are refused.
+    #[must_use]
+    pub fn is_busy(&self, direction: Direction) -> bool {
+        self.registered.is_claimed(direction)
+    }
+
     /// Says that an operation did less than it was asked for, as a read that did not fill its buffer.
     ///
     /// The next operation then waits for the system's report instead of being tried in vain. An end
@@ -204,10 +226,12 @@ impl<T: AsSource> Io<T> {
     ///
     /// Only byte streams allow that conclusion. If there was more after all, it would be read no
     /// sooner than the next bytes come in.
+    #[inline]
     pub fn drained(&self, direction: Direction) {
         self.reactor().drained(&self.registered, direction);
     }
 
+    #[inline]
     fn say(&self, direction: Direction) {
         waits_for(|| match direction {
             Direction::Read => format!("a `{}` to have something to read", type_name::<T>()),
@@ -215,8 +239,9 @@ impl<T: AsSource> Io<T> {
         });
     }
 
+    #[inline]
     fn reactor(&self) -> &Reactor {
-        &self.core.reactor
+        &self.registered.owned.core.reactor
     }
 
     fn poll_with<R>(
@@ -238,34 +263,51 @@ impl<T: AsSource> Io<T> {
     }
 
     /// Whether the current task may use `direction` at all. `claimed`: it has waited for it already.
+    #[inline]
     fn enter(&self, direction: Direction, claimed: bool) -> io::Result<()> {
-        if !core::is_current(&self.core) {
+        if !core::is_current(&self.registered.owned.core) {
             return Err(wrong_run::<T>());
         }
-        if !claimed && self.registered.facts(direction).claimed {
+        if !claimed && self.registered.is_claimed(direction) {
             return Err(busy::<T>(direction));
         }
         Ok(())
     }
 
     /// Calls `op` as long as the source may be ready; `None` if it is not.
+    #[inline]
     fn attempt<R>(
         &self,
         direction: Direction,
         op: &mut impl FnMut(&T) -> io::Result<R>,
     ) -> Option<io::Result<R>> {
-        while self.registered.facts(direction).ready {
+        while self.registered.is_ready(direction) {
             match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.reactor().would_block(&self.registered, direction);
+                Err(error) => {
+                    if let Some(error) = self.failed(direction, error) {
+                        return Some(Err(error));
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return Some(result),
             }
         }
         None
     }
 
+    /// `None`: it is no failure of the operation.
+    #[cold]
+    fn failed(&self, direction: Direction, error: io::Error) -> Option<io::Error> {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                self.reactor().would_block(&self.registered, direction);
+                None
+            }
+            io::ErrorKind::Interrupted => None,
+            _ => Some(error),
+        }
+    }
+
+    #[inline]
     fn park(&self, cx: &mut Context<'_>, direction: Direction, claim: bool) -> io::Result<()> {
         self.reactor().park(
             &self.registered,
@@ -279,20 +321,21 @@ impl<T: AsSource> Io<T> {
 
 impl<T: AsSource> Drop for Io<T> {
     fn drop(&mut self) {
-        if let Some(source) = &self.source {
-            // Nobody is left to act on an error; it means that the descriptor was closed by somebody
-            // else, and a report on whatever bears its number now finds the registration void.
-            if let Err(error) = self.reactor().deregister(&self.registered, source) {
-                tracing::warn!(%error, "a source had left the reactor before its `Io` was dropped");
-            }
+        if self.registered.is_void() {
+            return;
+        }
+        // Nobody is left to act on an error; it means that the descriptor was closed by somebody else,
+        // and a report on whatever bears its number now finds the registration void.
+        if let Err(error) = self.leave() {
+            tracing::warn!(%error, "a source had left the reactor before its `Io` was dropped");
         }
     }
 }
 
 impl<T: AsSource + fmt::Debug> fmt::Debug for Io<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reader = self.registered.facts(Direction::Read).claimed;
-        let writer = self.registered.facts(Direction::Write).claimed;
+        let reader = self.registered.is_claimed(Direction::Read);
+        let writer = self.registered.is_claimed(Direction::Write);
         f.debug_struct("Io")
             .field("source", self.get_ref())
             .field("reader_waits", &reader)

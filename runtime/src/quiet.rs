@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::clock::real_now;
 use crate::core::Core;
 use crate::main_waker::MainWaker;
+use crate::reactor::Events;
 use crate::waits;
 
 pub(crate) enum Waited {
@@ -30,6 +31,7 @@ pub(crate) struct Quiet<'a> {
     core: &'a Core,
     /// Since when nobody has been polled, in real time.
     since: Option<Instant>,
+    events: Events,
 }
 
 /// What ends the quiet.
@@ -42,7 +44,11 @@ enum End {
 
 impl<'a> Quiet<'a> {
     pub(crate) fn new(core: &'a Core) -> Quiet<'a> {
-        Quiet { core, since: None }
+        Quiet {
+            core,
+            since: None,
+            events: Events::new(),
+        }
     }
 
     /// Somebody is polled.
@@ -50,14 +56,19 @@ impl<'a> Quiet<'a> {
         self.since = None;
     }
 
+    /// Looks at I/O without waiting.
+    pub(crate) fn look(&mut self) -> io::Result<()> {
+        self.core.poll_io(&mut self.events)
+    }
+
     pub(crate) fn wait(&mut self, main: &MainWaker) -> io::Result<Waited> {
         let core = self.core;
         let jumps = core.clock().autojump().is_some();
         if !jumps && core.idlers.is_empty() && !waits::is_watched() {
-            core.sleep()?;
+            core.sleep(&mut self.events)?;
             return Ok(Waited::Awake);
         }
-        core.poll_io()?;
+        self.look()?;
         if main.is_set() || core.inbox.len() > 0 {
             return Ok(Waited::Awake);
         }
@@ -74,7 +85,7 @@ impl<'a> Quiet<'a> {
                 }
                 return Ok(Waited::Awake);
             }
-            core.sleep_for(None)?;
+            core.sleep_for(None, &mut self.events)?;
             return Ok(Waited::Awake);
         };
         let since = *self.since.get_or_insert_with(real_now);
@@ -85,7 +96,7 @@ impl<'a> Quiet<'a> {
         };
         if !left.is_zero() {
             // If nothing comes, the quiet goes on, and the next look finds that its time has come.
-            core.sleep_for(Some(left))?;
+            core.sleep_for(Some(left), &mut self.events)?;
             return Ok(Waited::Awake);
         }
         match end {

@@ -300,7 +300,7 @@ impl Loop<'_> {
                     Err(error) => Err(error),
                 }
             } else if context::is_time_to_look() {
-                self.core.poll_io()
+                quiet.look()
             } else {
                 continue;
             };

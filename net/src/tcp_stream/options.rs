@@ -26,11 +26,11 @@ impl TcpStream {
     /// None today: the system told it when the stream was made. It is a `Result` as in the standard library,
     /// so that code carries over.
     pub fn peer_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.peer)
+        Ok(self.peer())
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
+        self.connection().peer.get()
     }
 
     /// The address of this side.
@@ -48,8 +48,11 @@ impl TcpStream {
     /// # Errors
     /// What the system says.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        let address = self.io.get_ref().local_addr();
-        address.map_err(|error| self.error(Operation::Option("local address"), error))
+        let address = self.connection().socket.local_addr();
+        address.map_err(|error| {
+            self.connection()
+                .error(Operation::Option("local address"), error)
+        })
     }
 
     /// Whether small writes are sent at once, which they are unless [`set_nodelay`](Self::set_nodelay)
@@ -68,8 +71,11 @@ impl TcpStream {
     /// # Errors
     /// What the system says.
     pub fn nodelay(&self) -> Result<bool, Error> {
-        let nodelay = self.io.get_ref().nodelay();
-        nodelay.map_err(|error| self.error(Operation::Option("TCP_NODELAY"), error))
+        let nodelay = self.connection().socket.nodelay();
+        nodelay.map_err(|error| {
+            self.connection()
+                .error(Operation::Option("TCP_NODELAY"), error)
+        })
     }
 
     /// Whether to send small writes at once (TCP_NODELAY) or to gather them while earlier ones are on
@@ -89,8 +95,11 @@ impl TcpStream {
     /// # Errors
     /// What the system says.
     pub fn set_nodelay(&self, nodelay: bool) -> Result<(), Error> {
-        let set = self.io.get_ref().set_nodelay(nodelay);
-        set.map_err(|error| self.error(Operation::Option("TCP_NODELAY"), error))
+        let set = self.connection().socket.set_nodelay(nodelay);
+        set.map_err(|error| {
+            self.connection()
+                .error(Operation::Option("TCP_NODELAY"), error)
+        })
     }
 
     /// What closing does with bytes that are still on their way (SO_LINGER). With `None`, as at the
@@ -114,7 +123,10 @@ impl TcpStream {
     /// # Errors
     /// What the system says.
     pub fn set_linger(&self, linger: Option<Duration>) -> Result<(), Error> {
-        let set = SockRef::from(self.io.get_ref()).set_linger(linger);
-        set.map_err(|error| self.error(Operation::Option("SO_LINGER"), error))
+        let set = SockRef::from(&self.connection().socket).set_linger(linger);
+        set.map_err(|error| {
+            self.connection()
+                .error(Operation::Option("SO_LINGER"), error)
+        })
     }
 }

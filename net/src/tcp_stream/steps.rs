@@ -1,79 +1,127 @@
 //! The single steps that reading and writing are made of: one system call, if it does not have to wait.
+//!
+//! The operations are no `async fn`s that await each other: each of these would keep its arguments twice
+//! and dispatch on a state of its own in each poll, and every connection has one that waits.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::task::{Context, Poll, ready};
 
-use nestling_runtime::io::Direction;
+use nestling_runtime::io::{Direction, Place};
+use nestling_runtime::poll_proceed;
 
-use super::TcpStream;
-use crate::error::{Error, Operation, Reason, translate};
-use crate::proceed;
-use nestling_runtime::io::TurnGuard;
+use super::connection::Connection;
+use crate::error::{Error, Operation, Reason};
 
-impl TcpStream {
-    pub(super) async fn read_some(&self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let read = self.io.read_with(|mut stream| stream.read(buffer)).await;
-        match read.map_err(|error| self.ended_by(error)) {
-            Ok(0) => match self.broken.get() {
-                None => Ok(0),
-                Some(code) => Err(self.error(Operation::Read, io::Error::from_raw_os_error(code))),
-            },
-            Ok(count) => {
-                if count < buffer.len() {
-                    self.io.drained(Direction::Read);
-                }
-                Ok(count)
+/// Goes on holding the place.
+#[inline]
+pub(super) fn poll_read(
+    place: &mut Place<'_, Connection>,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<Result<usize, Error>> {
+    let io = place.io();
+    let connection = io.get_ref();
+    if buffer.is_empty() {
+        ready!(poll_for_nothing(place, cx, Operation::Read))?;
+        return Poll::Ready(Err(connection.error(Operation::Read, Reason::EmptyBuffer)));
+    }
+    let read = ready!(place.poll_step_with(cx, |_| (&connection.socket).read(buffer)));
+    Poll::Ready(match read {
+        Ok(0) => connection.ended(),
+        Ok(count) => {
+            if count < buffer.len() {
+                io.drained(Direction::Read);
             }
-            Err(error) => Err(self.error(Operation::Read, error)),
+            Ok(count)
         }
-    }
+        Err(error) => Err(connection.failed(Operation::Read, error)),
+    })
+}
 
-    pub(super) async fn write_some(&self, bytes: &[u8]) -> Result<usize, Error> {
-        if bytes.is_empty() {
-            proceed().await;
-            return Ok(0);
-        }
-        let written = self.io.write_with(|mut stream| stream.write(bytes)).await;
-        match written.map_err(|error| self.ended_by(error)) {
-            Ok(0) => Err(self.error(Operation::Write, ErrorKind::WriteZero)),
-            Ok(count) => {
-                if count < bytes.len() {
-                    self.io.drained(Direction::Write);
-                }
-                Ok(count)
+/// `got`: how much of `buffer` is filled.
+pub(super) fn poll_read_exact(
+    place: &mut Place<'_, Connection>,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+    got: &mut usize,
+) -> Poll<Result<(), Error>> {
+    if buffer.is_empty() {
+        return poll_for_nothing(place, cx, Operation::Read);
+    }
+    let connection = place.io().get_ref();
+    loop {
+        match ready!(poll_read(place, cx, &mut buffer[*got..]))? {
+            0 => {
+                let (got, wanted) = (*got, buffer.len());
+                let reason = Reason::UnexpectedEnd { got, wanted };
+                return Poll::Ready(Err(connection.error(Operation::Read, reason)));
             }
-            Err(error) => Err(self.error(Operation::Write, error)),
+            count => *got += count,
         }
-    }
-
-    pub(super) async fn begin_write(&self) -> Result<TurnGuard<'_>, Error> {
-        let Some(turn) = self.writer.take() else {
-            return Err(self.misuse(Operation::Write, Reason::BUSY_WRITING).await);
-        };
-        if self.eof_sent.get() {
-            return Err(self.misuse(Operation::Write, Reason::Closed).await);
+        if *got == buffer.len() {
+            return Poll::Ready(Ok(()));
         }
-        Ok(turn)
+        let held = place.hold();
+        held.map_err(|error| connection.failed(Operation::Read, error))?;
     }
+}
 
-    /// Notes that the connection has ended with `error`, if it has.
-    fn ended_by(&self, error: io::Error) -> io::Error {
-        // Not BrokenPipe: that comes of the other side's regular end, which may still be read.
-        if let ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::TimedOut =
-            error.kind()
-        {
-            self.broken.set(error.raw_os_error());
+/// Goes on holding the place.
+#[inline]
+pub(super) fn poll_write(
+    place: &mut Place<'_, Connection>,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<Result<usize, Error>> {
+    let io = place.io();
+    let connection = io.get_ref();
+    if connection.eof_sent.get() {
+        ready!(poll_proceed(cx));
+        return Poll::Ready(Err(connection.error(Operation::Write, Reason::Closed)));
+    }
+    if bytes.is_empty() {
+        return poll_for_nothing(place, cx, Operation::Write).map_ok(|()| 0);
+    }
+    let written = ready!(place.poll_step_with(cx, |_| (&connection.socket).write(bytes)));
+    Poll::Ready(match written {
+        Ok(0) => Err(connection.error(Operation::Write, ErrorKind::WriteZero)),
+        Ok(count) => {
+            if count < bytes.len() {
+                io.drained(Direction::Write);
+            }
+            Ok(count)
         }
-        error
-    }
+        Err(error) => Err(connection.failed(Operation::Write, error)),
+    })
+}
 
-    #[cold]
-    pub(super) fn error(&self, operation: Operation, error: impl Into<io::Error>) -> Error {
-        Error::at(operation, self.peer, translate(error.into()))
+/// `rest`: what has not been written yet.
+#[inline]
+pub(super) fn poll_write_all(
+    place: &mut Place<'_, Connection>,
+    cx: &mut Context<'_>,
+    rest: &mut &[u8],
+) -> Poll<Result<(), Error>> {
+    loop {
+        let count = ready!(poll_write(place, cx, rest))?;
+        if count == rest.len() {
+            return Poll::Ready(Ok(()));
+        }
+        *rest = rest.get(count..).unwrap_or_default();
+        // No other task's bytes come in between.
+        let held = place.hold();
+        held.map_err(|error| place.io().get_ref().failed(Operation::Write, error))?;
     }
+}
 
-    /// An error that needs no system call, after the checkpoint that it takes the place of.
-    pub(super) async fn misuse(&self, operation: Operation, reason: Reason) -> Error {
-        proceed().await;
-        self.error(operation, reason)
-    }
+/// What stands for a step with nothing to read into or to write: a checkpoint, and the place.
+#[cold]
+fn poll_for_nothing(
+    place: &mut Place<'_, Connection>,
+    cx: &mut Context<'_>,
+    operation: Operation,
+) -> Poll<Result<(), Error>> {
+    ready!(poll_proceed(cx));
+    let held = place.hold();
+    Poll::Ready(held.map_err(|error| place.io().get_ref().failed(operation, error)))
 }

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::{BusyResource, Direction, Io, IoStatistics, WrongRun};
+use super::{BusyResource, Direction, Io, IoStatistics, Place, WrongRun};
 use crate::reactor::tests::pair;
 use crate::{checkpoint, context, run, statistics};
 
@@ -127,6 +128,54 @@ fn a_second_reader_is_refused_and_a_writer_is_not() {
         io.writable().await.unwrap();
         assert_eq!(first.await.unwrap(), 3);
         assert_eq!(io_statistics().tasks_waiting_read, 0);
+    });
+}
+
+async fn read_byte(place: &mut Place<'_, TcpStream>) -> io::Result<usize> {
+    poll_fn(|cx| place.poll_step_with(cx, |mut stream| stream.read(&mut [0]))).await
+}
+
+#[test]
+fn a_place_is_held_over_as_many_steps_as_it_takes() {
+    run(async {
+        let (io, mut peer) = connection();
+        peer.write_all(b"abcd").unwrap();
+        let mut place = io.place(Direction::Read);
+        assert_eq!(read_byte(&mut place).await.unwrap(), 1);
+        assert!(!io.is_busy(Direction::Read), "it has not waited");
+
+        place.hold().unwrap();
+        for _ in 0..2 {
+            let refused = read(&io, &mut [0]).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
+            let mut other = io.place(Direction::Read);
+            let refused = other.hold().unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
+            drop(other);
+            assert_eq!(read_byte(&mut place).await.unwrap(), 1);
+        }
+        assert!(!io.is_busy(Direction::Write));
+        place.leave();
+        assert_eq!(read(&io, &mut [0]).await.unwrap(), 1);
+
+        place.hold().unwrap();
+        drop(place);
+        assert!(!io.is_busy(Direction::Read));
+        assert_eq!(io_statistics().tasks_waiting_read, 0);
+    });
+}
+
+#[test]
+fn a_step_that_had_to_wait_goes_on_holding_its_place() {
+    run(async {
+        let (io, mut peer) = connection();
+        let mut place = io.place(Direction::Read);
+        assert!(poll_once(pin!(read_byte(&mut place))).await.is_pending());
+        peer.write_all(b"a").unwrap();
+        assert_eq!(read_byte(&mut place).await.unwrap(), 1);
+        assert!(io.is_busy(Direction::Read));
+        place.leave();
+        assert!(!io.is_busy(Direction::Read));
     });
 }
 
@@ -432,5 +481,63 @@ fn wakers_may_use_the_reactor_when_they_are_woken_or_dropped() {
         assert_eq!(read(&io, &mut [0; 8]).await.unwrap(), 3);
         park();
         drop(io);
+    });
+}
+
+thread_local! {
+    static SOCKETS: RefCell<[Option<Socket>; 2]> = const { RefCell::new([None, None]) };
+    static NEWCOMER: RefCell<Option<Socket>> = const { RefCell::new(None) };
+}
+
+/// Waits at one of the sockets, and woken, has the other one give its place to a newcomer.
+struct Rival {
+    number: usize,
+    woken: Arc<AtomicUsize>,
+}
+
+impl Wake for Rival {
+    fn wake(self: Arc<Self>) {
+        self.woken.fetch_add(1, Ordering::Relaxed);
+        let other = SOCKETS.with_borrow_mut(|sockets| sockets[1 - self.number].take());
+        drop(other);
+        let (newcomer, _peer) = connection();
+        let newcomer = newcomer.into_inner().unwrap();
+        NEWCOMER.set(Some(Io::new(newcomer).unwrap()));
+    }
+}
+
+/// The reports of one wait are handled one after the other, and in between wakers run.
+#[test]
+fn a_waker_may_take_away_a_source_that_the_same_wait_reported() {
+    run(async {
+        let woken = Arc::<AtomicUsize>::default();
+        let mut peers = Vec::new();
+        for number in 0..2 {
+            let (io, peer) = connection();
+            let waker = Waker::from(Arc::new(Rival {
+                number,
+                woken: Arc::clone(&woken),
+            }));
+            let polled = io.poll_read_with(&mut Context::from_waker(&waker), |mut stream| {
+                stream.read(&mut [0; 8])
+            });
+            assert!(polled.is_pending());
+            SOCKETS.with_borrow_mut(|sockets| sockets[number] = Some(io));
+            peers.push(peer);
+        }
+        for peer in &mut peers {
+            peer.write_all(b"x").unwrap();
+        }
+        while woken.load(Ordering::Relaxed) == 0 {
+            checkpoint().await;
+        }
+        for _ in 0..3 {
+            checkpoint().await;
+        }
+        assert_eq!(woken.load(Ordering::Relaxed), 1, "the other one had gone");
+        let newcomer = NEWCOMER.take().unwrap();
+        assert_eq!(read(&newcomer, &mut [0; 8]).await.unwrap(), 0);
+        assert_eq!(io_statistics().sources, 2);
+        SOCKETS.take();
     });
 }

@@ -8,7 +8,7 @@
     reason = "epoll_pwait2 has no safe face that can be done without"
 )]
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
@@ -32,9 +32,17 @@ const NOTIFICATION: u64 = u64::MAX;
 pub(super) struct Backend {
     epoll: OwnedFd,
     notifier: Notifier,
-    events: RefCell<Vec<epoll::Event>>,
     /// Whether `epoll_pwait2` is there: Linux 5.11, and a sandbox that knows it.
     precise: Cell<bool>,
+}
+
+/// Room for what one wait reports.
+pub(crate) struct Events(Vec<epoll::Event>);
+
+impl Events {
+    pub(crate) fn new() -> Events {
+        Events(Vec::with_capacity(EVENTS_PER_WAIT))
+    }
 }
 
 impl Backend {
@@ -60,7 +68,6 @@ impl Backend {
             notifier: Notifier {
                 eventfd: Arc::new(eventfd),
             },
-            events: RefCell::new(Vec::with_capacity(EVENTS_PER_WAIT)),
             precise: Cell::new(!cfg!(miri)),
         })
     }
@@ -101,14 +108,22 @@ impl Backend {
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
+        Events(events): &mut Events,
         sources: &Sources,
-        wakers: &mut Vec<Waker>,
+        mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
-        let mut events = self.events.borrow_mut();
         events.clear();
-        self.wait_into(&mut events, timeout)?;
-        let of_source = |event: &&epoll::Event| event.data.u64() != NOTIFICATION;
-        sources.report(events.iter().filter(of_source).map(translate), wakers);
+        self.wait_into(events, timeout)?;
+        for event in events {
+            // A notification's key is no source's, and so concerns nobody.
+            let [reader, writer] = sources.report(translate(event));
+            if let Some(reader) = reader {
+                wake(reader);
+            }
+            if let Some(writer) = writer {
+                wake(writer);
+            }
+        }
         Ok(())
     }
 
@@ -258,15 +273,15 @@ mod tests {
         let notifier = reactor.notifier();
         let full = (u64::MAX - 1).to_ne_bytes();
         rustix::io::retry_on_intr(|| rustix::io::write(&*notifier.eventfd, &full)).unwrap();
-        reactor.wait(None, &mut Vec::new()).unwrap();
+        reactor.wait(None, &mut Events::new(), drop).unwrap();
         notifier.notify();
-        reactor.wait(None, &mut Vec::new()).unwrap();
+        reactor.wait(None, &mut Events::new(), drop).unwrap();
     }
 
     #[test]
     fn what_does_not_fit_in_one_wait_comes_with_the_next() {
-        let mut reactor = Reactor::new().unwrap();
-        reactor.backend.events = RefCell::new(Vec::with_capacity(4));
+        let reactor = Reactor::new().unwrap();
+        let mut events = Events(Vec::with_capacity(4));
         let pairs: Vec<_> = (0..10).map(|_| pair()).collect();
         let keys = pairs
             .iter()
@@ -275,8 +290,8 @@ mod tests {
         for key in &keys {
             key.forget(Direction::Write);
         }
-        while keys.iter().any(|key| !key.facts(Direction::Write).ready) {
-            reactor.wait(None, &mut Vec::new()).unwrap();
+        while keys.iter().any(|key| !key.is_ready(Direction::Write)) {
+            reactor.wait(None, &mut events, drop).unwrap();
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A source is registered once and belongs to the run it was registered in. An operation is tried
 //! first; only when it would block does its task leave a waker, one for each direction of a source.
-//! `wait` asks the system, notes in `sources` what was reported, and hands out the wakers concerned;
-//! it wakes nobody itself, so nothing is borrowed when foreign code runs.
+//! `wait` asks the system, notes in `sources` what was reported, and hands out the wakers concerned,
+//! one by one, while no source is borrowed: what is done with them is foreign code.
 //!
 //! On Linux `epoll` asks, edge-triggered, so that neither registering nor re-arming costs a system
 //! call per operation. Elsewhere, and on Linux with `--cfg nestling_portable` for the tests' sake,
@@ -32,7 +32,7 @@ use polling::AsSource;
 use backend::Backend;
 use sources::Sources;
 
-pub(crate) use backend::Notifier;
+pub(crate) use backend::{Events, Notifier};
 pub use sources::Direction;
 pub(crate) use sources::Source;
 
@@ -68,17 +68,18 @@ impl Reactor {
     }
 
     /// Waits for events for at most `timeout` (`None`: for ever; zero: only looks), notes them, and
-    /// appends the wakers to be woken to `wakers`.
+    /// hands the wakers to be woken to `wake`. `events` is room that the caller keeps between waits.
     ///
     /// It may return without any event: after a notification, a signal, or 24 days. It does not
     /// return before `timeout` for want of precision.
     pub(crate) fn wait(
         &self,
         timeout: Option<Duration>,
-        wakers: &mut Vec<Waker>,
+        events: &mut Events,
+        wake: impl FnMut(Waker),
     ) -> io::Result<()> {
         let timeout = timeout.map(|timeout| timeout.min(WAIT_MAX));
-        match self.backend.wait(timeout, &self.sources, wakers) {
+        match self.backend.wait(timeout, events, &self.sources, wake) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
         }
@@ -93,54 +94,79 @@ impl Reactor {
         self.sources.statistics(Backend::NAME)
     }
 
-    /// Takes up a source. The caller owns it and calls `deregister` before it is closed.
-    pub(crate) fn register(&self, source: &impl AsSource) -> io::Result<Rc<Source>> {
-        let registered = self.sources.insert()?;
-        let added = self.backend.add(source, registered.key());
-        if added.is_err() {
-            self.sources.remove(&registered);
-        }
-        added.map(|()| registered)
+    /// Makes a place for a source, and `owned` with it. The next step is to `watch` it.
+    pub(crate) fn insert<T: 'static>(&self, owned: T) -> io::Result<Rc<Source<T>>> {
+        self.sources.insert(owned)
     }
 
-    /// Forgets a source. `registered` is void afterwards, also after an error.
-    pub(crate) fn deregister(&self, registered: &Source, source: &impl AsSource) -> io::Result<()> {
+    /// Has the system report on the source. The caller owns it and calls `deregister` before it is
+    /// closed. After an error `registered` is void.
+    pub(crate) fn watch<T>(
+        &self,
+        registered: &Source<T>,
+        source: &impl AsSource,
+    ) -> io::Result<()> {
+        let added = self.backend.add(source, registered.key());
+        if added.is_err() {
+            self.sources.remove(registered);
+        }
+        added
+    }
+
+    /// Forgets a source. `registered` is void afterwards, also after an error; nobody but the caller has
+    /// it.
+    pub(crate) fn deregister<T>(
+        &self,
+        registered: &Source<T>,
+        source: &impl AsSource,
+    ) -> io::Result<()> {
         let deleted = self.backend.delete(source);
         self.sources.remove(registered);
         deleted
     }
 
     /// Notes that the operation would block.
-    pub(crate) fn would_block(&self, registered: &Source, direction: Direction) {
+    pub(crate) fn would_block<T>(&self, registered: &Source<T>, direction: Direction) {
         self.sources.would_block(registered, direction);
     }
 
     /// Notes that the operation left nothing to do.
-    pub(crate) fn drained(&self, registered: &Source, direction: Direction) {
+    #[inline]
+    pub(crate) fn drained<T>(&self, registered: &Source<T>, direction: Direction) {
         self.sources.drained(registered, direction);
     }
 
     /// Has `waker` woken when `direction` becomes ready; with `claim`, nobody else may wait for it
     /// until it is released. After an error nothing is left behind.
-    pub(crate) fn park(
+    #[inline]
+    pub(crate) fn park<T>(
         &self,
-        registered: &Source,
+        registered: &Source<T>,
         direction: Direction,
         source: &impl AsSource,
         waker: &Waker,
         claim: bool,
     ) -> io::Result<()> {
         registered.park(direction, waker, claim);
-        let Some(interest) = registered.to_arm(direction) else {
-            return Ok(());
-        };
-        match self.backend.arm(source, registered.key(), interest) {
-            Ok(()) => registered.set_armed(direction),
-            Err(error) => {
-                registered.release(direction);
-                return Err(error);
-            }
+        match registered.to_arm(direction) {
+            None => Ok(()),
+            Some(interest) => self.arm(registered, direction, source, interest),
         }
-        Ok(())
+    }
+
+    #[cold]
+    fn arm<T>(
+        &self,
+        registered: &Source<T>,
+        direction: Direction,
+        source: &impl AsSource,
+        interest: (bool, bool),
+    ) -> io::Result<()> {
+        let armed = self.backend.arm(source, registered.key(), interest);
+        match armed {
+            Ok(()) => registered.set_armed(direction),
+            Err(_) => registered.release(direction),
+        }
+        armed
     }
 }

@@ -8,19 +8,18 @@
     reason = "`Poller::add` leaves it to the caller to delete the source in time"
 )]
 
-use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use polling::{AsSource, Event, Events, Poller};
+pub(crate) use polling::Events;
+use polling::{AsSource, Event, Poller};
 
 use super::sources::{Key, Kind, Report, Signal, Sources};
 
 pub(super) struct Backend {
     poller: Arc<Poller>,
-    events: RefCell<Events>,
 }
 
 impl Backend {
@@ -34,7 +33,6 @@ impl Backend {
     pub(super) fn new() -> io::Result<Backend> {
         Ok(Backend {
             poller: Arc::new(Poller::new()?),
-            events: RefCell::default(),
         })
     }
 
@@ -70,14 +68,22 @@ impl Backend {
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
+        events: &mut Events,
         sources: &Sources,
-        wakers: &mut Vec<Waker>,
+        mut wake: impl FnMut(Waker),
     ) -> io::Result<()> {
-        let mut events = self.events.borrow_mut();
         // The poller appends.
         events.clear();
-        self.poller.wait(&mut events, timeout)?;
-        sources.report(events.iter().map(translate), wakers);
+        self.poller.wait(events, timeout)?;
+        for event in events.iter() {
+            let [reader, writer] = sources.report(translate(event));
+            if let Some(reader) = reader {
+                wake(reader);
+            }
+            if let Some(writer) = writer {
+                wake(writer);
+            }
+        }
         Ok(())
     }
 }

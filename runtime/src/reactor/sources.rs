@@ -8,9 +8,11 @@
 //! - `armed`: the system owes a report, as soon as the direction is ready or because it is already.
 //! - `claimed`: an operation waits for the direction. There can only be one.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::ptr;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -73,126 +75,194 @@ pub(super) struct Signal {
     pub(super) closed: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts {
-    pub(crate) ready: bool,
-    closed: bool,
-    armed: bool,
-    pub(crate) claimed: bool,
-}
+/// The facts of one direction, a bit each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Facts(u8);
 
-/// One direction of a source. The waker is taken out and put back, so that none is cloned, woken or
-/// dropped in here: each of these is foreign code, which may come back.
-struct Side {
-    facts: Cell<Facts>,
-    waker: Cell<Option<Waker>>,
-}
+impl Facts {
+    const READY: Facts = Facts(1);
+    const CLOSED: Facts = Facts(2);
+    const ARMED: Facts = Facts(4);
+    const CLAIMED: Facts = Facts(8);
 
-/// A registered source; shared by its owner, who asks and changes it without looking it up, and the
-/// list by which reports find it.
-#[derive(Debug)]
-pub(crate) struct Source {
-    key: Key,
-    sides: [Side; 2],
-}
-
-impl Source {
-    fn new(key: Key, kind: Kind) -> Source {
-        let facts = Facts {
-            ready: true,
-            closed: false,
-            armed: kind.edge,
-            claimed: false,
-        };
-        let side = || Side {
-            facts: Cell::new(facts),
-            waker: Cell::new(None),
-        };
-        Source {
-            key,
-            sides: [side(), side()],
-        }
+    #[inline]
+    fn has(self, fact: Facts) -> bool {
+        self.0 & fact.0 != 0
     }
 
+    #[inline]
+    fn with(self, facts: Facts) -> Facts {
+        Facts(self.0 | facts.0)
+    }
+
+    #[inline]
+    fn without(self, facts: Facts) -> Facts {
+        Facts(self.0 & !facts.0)
+    }
+
+    /// `self`, or nothing.
+    #[inline]
+    fn only_if(self, condition: bool) -> Facts {
+        Facts(self.0 * u8::from(condition))
+    }
+}
+
+/// A registered source, with what its owner keeps there; shared by the owner, who asks and changes it
+/// without looking it up, and the list by which reports find it.
+///
+/// The wakers are taken out and put back, so that none is cloned, woken or dropped in here: each of
+/// these is foreign code, which may come back.
+pub(crate) struct Source<T: ?Sized> {
+    key: Key,
+    wakers: [Cell<Option<Waker>>; 2],
+    facts: [Cell<Facts>; 2],
+    is_void: Cell<bool>,
+    pub(crate) owned: T,
+}
+
+impl<T: ?Sized> Source<T> {
     pub(super) fn key(&self) -> Key {
         self.key
     }
 
     #[inline]
-    fn side(&self, direction: Direction) -> &Side {
-        match direction {
-            Direction::Read => &self.sides[0],
-            Direction::Write => &self.sides[1],
-        }
+    fn facts(&self, direction: Direction) -> &Cell<Facts> {
+        &self.facts[direction.index()]
     }
 
     #[inline]
-    pub(crate) fn facts(&self, direction: Direction) -> Facts {
-        self.side(direction).facts.get()
+    fn waker(&self, direction: Direction) -> &Cell<Option<Waker>> {
+        &self.wakers[direction.index()]
     }
 
     #[inline]
-    fn change(&self, direction: Direction, change: impl FnOnce(&mut Facts)) {
-        let facts = &self.side(direction).facts;
-        let mut changed = facts.get();
-        change(&mut changed);
-        facts.set(changed);
+    fn change(&self, direction: Direction, change: impl FnOnce(Facts) -> Facts) {
+        let facts = self.facts(direction);
+        facts.set(change(facts.get()));
+    }
+
+    /// Whether it has left the list.
+    pub(crate) fn is_void(&self) -> bool {
+        self.is_void.get()
+    }
+
+    #[inline]
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        self.facts(direction).get().has(Facts::READY)
+    }
+
+    #[inline]
+    pub(crate) fn is_claimed(&self, direction: Direction) -> bool {
+        self.facts(direction).get().has(Facts::CLAIMED)
+    }
+
+    pub(crate) fn claim(&self, direction: Direction) {
+        self.change(direction, |facts| facts.with(Facts::CLAIMED));
+    }
+
+    fn is_waited_for(&self, direction: Direction) -> bool {
+        let slot = self.waker(direction);
+        let waker = slot.take();
+        let is_there = waker.is_some();
+        slot.set(waker);
+        is_there || self.is_claimed(direction)
     }
 
     /// What is known does not count any more; the system is to be asked.
     pub(crate) fn forget(&self, direction: Direction) {
         self.change(direction, |facts| {
-            facts.ready = false;
-            facts.closed = false;
+            facts.without(Facts::READY).without(Facts::CLOSED)
         });
     }
 
     /// Leaves `waker` to be woken by the next report and, with `claim`, claims the direction.
+    #[inline]
     pub(super) fn park(&self, direction: Direction, waker: &Waker, claim: bool) {
-        let side = self.side(direction);
-        let taken_over = claim && !side.facts.get().claimed;
-        self.change(direction, |facts| facts.claimed |= claim);
-        let old = side.waker.take();
-        if old.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            return side.waker.set(old);
+        let taken_over = claim && !self.is_claimed(direction);
+        self.change(direction, |facts| facts.with(Facts::CLAIMED.only_if(claim)));
+        let slot = self.waker(direction);
+        if let Some(old) = slot.take() {
+            return replace(slot, old, waker, taken_over);
         }
         // Cloning is foreign code, and may have left another one meanwhile.
-        let newer = side.waker.replace(Some(waker.clone()));
-        for old in [old, newer].into_iter().flatten() {
-            // A task that polls without claiming left it. Woken, it finds the direction busy instead
-            // of waiting for ever.
-            if taken_over {
-                old.wake();
-            }
+        if let Some(newer) = slot.replace(Some(waker.clone())) {
+            displaced(newer, taken_over);
         }
     }
 
     /// Undoes `park`.
+    #[inline]
     pub(crate) fn release(&self, direction: Direction) {
-        self.change(direction, |facts| facts.claimed = false);
-        drop(self.side(direction).waker.take());
+        self.change(direction, |facts| facts.without(Facts::CLAIMED));
+        drop(self.waker(direction).take());
     }
 
     /// The directions to ask the system about so that a report on `direction` becomes due, or `None`
     /// if it is due anyway.
+    #[inline]
     pub(super) fn to_arm(&self, direction: Direction) -> Option<(bool, bool)> {
-        let armed = |of| self.facts(of).armed;
-        let (read, write) = (armed(Direction::Read), armed(Direction::Write));
-        let wanted = (
-            read || direction == Direction::Read,
-            write || direction == Direction::Write,
-        );
-        (wanted != (read, write)).then_some(wanted)
+        let armed = |of| self.facts(of).get().has(Facts::ARMED);
+        if armed(direction) {
+            return None;
+        }
+        let wanted = |of| armed(of) || of == direction;
+        Some((wanted(Direction::Read), wanted(Direction::Write)))
     }
 
     pub(super) fn set_armed(&self, direction: Direction) {
-        self.change(direction, |facts| facts.armed = true);
+        self.change(direction, |facts| facts.with(Facts::ARMED));
     }
 }
 
-impl fmt::Debug for Side {
+/// Puts `waker` where `old` was.
+#[cold]
+fn replace(slot: &Cell<Option<Waker>>, old: Waker, waker: &Waker, taken_over: bool) {
+    if old.will_wake(waker) {
+        return slot.set(Some(old));
+    }
+    displaced(old, taken_over);
+    if let Some(newer) = slot.replace(Some(waker.clone())) {
+        displaced(newer, taken_over);
+    }
+}
+
+/// A task that polls without claiming left the waker, which makes room. If it is a future that takes its
+/// place, it is woken and finds the direction busy, instead of waiting for ever.
+#[cold]
+fn displaced(waker: Waker, taken_over: bool) {
+    if taken_over {
+        waker.wake();
+    }
+}
+
+impl Direction {
+    #[inline]
+    fn index(self) -> usize {
+        match self {
+            Direction::Read => 0,
+            Direction::Write => 1,
+        }
+    }
+}
+
+impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.facts.get(), f)
+        f.debug_struct("Facts")
+            .field("ready", &self.has(Facts::READY))
+            .field("closed", &self.has(Facts::CLOSED))
+            .field("armed", &self.has(Facts::ARMED))
+            .field("claimed", &self.has(Facts::CLAIMED))
+            .finish()
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Source<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("key", &self.key)
+            .field("read", self.facts(Direction::Read))
+            .field("write", self.facts(Direction::Write))
+            .finish_non_exhaustive()
     }
 }
 
@@ -206,7 +276,7 @@ pub(super) struct Sources {
 
 #[derive(Debug)]
 struct Inner {
-    slots: Slab<Rc<Source>>,
+    slots: Slab<Rc<Source<dyn Any>>>,
     /// One counter for all places: a number comes back only after 2³² registrations, wherever.
     next_generation: u32,
 }
@@ -222,7 +292,7 @@ impl Sources {
         }
     }
 
-    pub(super) fn insert(&self) -> io::Result<Rc<Source>> {
+    pub(super) fn insert<T: 'static>(&self, owned: T) -> io::Result<Rc<Source<T>>> {
         let mut inner = self.inner.borrow_mut();
         // The greatest index stays free: with the greatest generation it would be the key by which
         // the backends know their own notifier.
@@ -232,85 +302,97 @@ impl Sources {
             .ok_or(io::ErrorKind::OutOfMemory)?;
         let generation = inner.next_generation & self.kind.generations;
         inner.next_generation = inner.next_generation.wrapping_add(1);
-        let source = Rc::new(Source::new(Key { index, generation }, self.kind));
-        inner.slots.insert(Rc::clone(&source));
+        let facts = Facts::READY.with(Facts::ARMED.only_if(self.kind.edge));
+        let source = Rc::new(Source {
+            key: Key { index, generation },
+            wakers: Default::default(),
+            facts: [Cell::new(facts), Cell::new(facts)],
+            is_void: Cell::new(false),
+            owned,
+        });
+        inner.slots.insert(Rc::<Source<T>>::clone(&source));
         Ok(source)
     }
 
-    pub(super) fn remove(&self, source: &Source) {
+    pub(super) fn remove<T>(&self, source: &Source<T>) {
         // Bound first, so that leftover wakers are dropped after the borrow.
         let removed = self
             .inner
             .borrow_mut()
             .slots
             .remove(source.key.index as usize);
-        debug_assert!(std::ptr::eq(&*removed, source));
+        debug_assert!(ptr::addr_eq(&raw const *removed, source));
+        removed.is_void.set(true);
         // What was leaked while it waited goes now.
-        for side in &removed.sides {
-            drop(side.waker.take());
+        for slot in &removed.wakers {
+            drop(slot.take());
         }
     }
 
     /// The operation itself found nothing to do.
-    #[inline]
-    pub(super) fn would_block(&self, source: &Source, direction: Direction) {
+    pub(super) fn would_block<T>(&self, source: &Source<T>, direction: Direction) {
         source.change(direction, |facts| {
-            facts.ready = false;
-            // An end that was reported would have been an answer. A report of it was stale: a socket
-            // counts as hung up before it is connected.
-            facts.closed = false;
-            // The operation has just found out the state, so whatever comes is a change.
-            facts.armed |= self.kind.edge;
+            facts
+                .without(Facts::READY)
+                // An end that was reported would have been an answer. A report of it was stale: a
+                // socket counts as hung up before it is connected.
+                .without(Facts::CLOSED)
+                // The operation has just found out the state, so whatever comes is a change.
+                .with(Facts::ARMED.only_if(self.kind.edge))
         });
     }
 
     /// The operation did less than it might have, so the next would find nothing to do.
     #[inline]
-    pub(super) fn drained(&self, source: &Source, direction: Direction) {
+    pub(super) fn drained<T>(&self, source: &Source<T>, direction: Direction) {
         source.change(direction, |facts| {
             // The end of a stream is reported once, and it may be there already, behind the data.
-            if !facts.closed {
-                facts.ready = false;
-                facts.armed |= self.kind.edge;
+            if facts.has(Facts::CLOSED) {
+                return facts;
             }
+            facts
+                .without(Facts::READY)
+                .with(Facts::ARMED.only_if(self.kind.edge))
         });
     }
 
-    /// Stores what was reported and moves the wakers concerned to `wakers`.
-    pub(super) fn report(&self, reports: impl Iterator<Item = Report>, wakers: &mut Vec<Waker>) {
+    /// Stores what was reported, and gives back whoever waits for it to read and to write. A report on
+    /// a source that is not there any more concerns nobody.
+    #[inline]
+    pub(super) fn report(&self, report: Report) -> [Option<Waker>; 2] {
         let inner = self.inner.borrow();
-        for report in reports {
-            let Some(source) = inner
-                .slots
-                .get(report.key.index as usize)
-                .filter(|source| source.key.generation == report.key.generation)
-            else {
-                continue;
-            };
-            for (side, signal) in source.sides.iter().zip([report.read, report.write]) {
-                // A report that disarms both directions wakes both tasks: the one that is not ready
-                // arms its direction again, with the source at hand that this file does not have.
-                if signal.ready || !self.kind.edge {
-                    let facts = side.facts.get();
-                    side.facts.set(Facts {
-                        armed: false,
-                        ready: facts.ready || signal.ready,
-                        closed: facts.closed || signal.closed,
-                        ..facts
-                    });
-                    if let Some(waker) = side.waker.take() {
-                        wakers.push(waker);
-                    }
-                }
+        let source = inner.slots.get(report.key.index as usize);
+        let Some(source) = source.filter(|source| source.key.generation == report.key.generation)
+        else {
+            return [None, None];
+        };
+        [
+            (Direction::Read, report.read),
+            (Direction::Write, report.write),
+        ]
+        .map(|(direction, signal)| {
+            // A report that disarms both directions wakes both tasks: the one that is not ready arms
+            // its direction again, with the source at hand that this file does not have.
+            if !signal.ready && self.kind.edge {
+                return None;
             }
-        }
+            source.change(direction, |facts| {
+                facts
+                    .without(Facts::ARMED)
+                    .with(Facts::READY.only_if(signal.ready))
+                    .with(Facts::CLOSED.only_if(signal.closed))
+            });
+            source.waker(direction).take()
+        })
     }
 
     pub(super) fn statistics(&self, backend: &'static str) -> IoStatistics {
         let inner = self.inner.borrow();
         let waiting = |direction: Direction| {
-            let sides = inner.slots.iter().map(|(_, source)| source.side(direction));
-            sides.filter(|side| side.is_waited_for()).count()
+            let sources = inner.slots.iter().map(|(_, source)| source);
+            sources
+                .filter(|source| source.is_waited_for(direction))
+                .count()
         };
         IoStatistics {
             sources: inner.slots.len(),
@@ -318,14 +400,5 @@ impl Sources {
             tasks_waiting_write: waiting(Direction::Write),
             backend,
         }
-    }
-}
-
-impl Side {
-    fn is_waited_for(&self) -> bool {
-        let waker = self.waker.take();
-        let is_there = waker.is_some();
-        self.waker.set(waker);
-        is_there || self.facts.get().claimed
     }
 }

@@ -1,7 +1,8 @@
 //! What both backends promise.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -9,8 +10,10 @@ use std::task::{Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use polling::AsSource;
+
 use super::sources::{Key, Kind, Report, Signal, Sources};
-use super::{Direction, Reactor};
+use super::{Direction, Events, Reactor, Source};
 
 /// Counts how often it was woken.
 #[derive(Default)]
@@ -33,6 +36,15 @@ impl Wake for Count {
     }
 }
 
+impl Reactor {
+    /// Takes up a source that stays with the test.
+    pub(super) fn register(&self, source: &impl AsSource) -> io::Result<Rc<Source<()>>> {
+        let registered = self.insert(())?;
+        self.watch(&registered, source)?;
+        Ok(registered)
+    }
+}
+
 /// Two connected sockets, the first of them non-blocking.
 pub(crate) fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -43,19 +55,22 @@ pub(crate) fn pair() -> (TcpStream, TcpStream) {
 }
 
 fn wait(reactor: &Reactor, timeout: Option<Duration>) -> usize {
-    let mut wakers = Vec::new();
-    reactor.wait(timeout, &mut wakers).unwrap();
-    let count = wakers.len();
-    wakers.into_iter().for_each(Waker::wake);
+    let mut count = 0;
+    let woken = reactor.wait(timeout, &mut Events::new(), |waker| {
+        count += 1;
+        waker.wake();
+    });
+    woken.unwrap();
     count
 }
 
 /// Waits as the backend does; a signal does not count.
 pub(super) fn wait_undisturbed(reactor: &Reactor, timeout: Duration) {
     loop {
-        let result = reactor
-            .backend
-            .wait(Some(timeout), &reactor.sources, &mut Vec::new());
+        let result =
+            reactor
+                .backend
+                .wait(Some(timeout), &mut Events::new(), &reactor.sources, drop);
         match result {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result.unwrap(),
@@ -82,11 +97,11 @@ fn data_wakes_the_reader() {
         .park(&key, Direction::Read, &ours, &waker, true)
         .unwrap();
     assert_eq!(wait(&reactor, Some(Duration::ZERO)), 0);
-    assert!(!key.facts(Direction::Read).ready);
+    assert!(!key.is_ready(Direction::Read));
 
     peer.write_all(b"x").unwrap();
     wait_for(&reactor, &count);
-    assert!(key.facts(Direction::Read).ready);
+    assert!(key.is_ready(Direction::Read));
 
     // And it is reported once.
     ours.read_exact(&mut [0]).unwrap();
@@ -125,8 +140,8 @@ fn room_wakes_the_writer_and_not_the_reader_for_good() {
 
     peer.read_exact(&mut vec![0; sent]).unwrap();
     wait_for(&reactor, &writer);
-    assert!(key.facts(Direction::Write).ready);
-    assert!(!key.facts(Direction::Read).ready);
+    assert!(key.is_ready(Direction::Write));
+    assert!(!key.is_ready(Direction::Read));
 
     // Whatever the reader was told, parked again it hears of data.
     reactor
@@ -134,7 +149,7 @@ fn room_wakes_the_writer_and_not_the_reader_for_good() {
         .unwrap();
     peer.write_all(b"x").unwrap();
     wait_for(&reactor, &reader);
-    while !key.facts(Direction::Read).ready {
+    while !key.is_ready(Direction::Read) {
         reactor
             .park(&key, Direction::Read, &ours, &read_waker, true)
             .unwrap();
@@ -206,7 +221,7 @@ fn a_report_of_a_former_owner_does_not_touch_the_next() {
     // It returns for the old source's report, or there would be nothing to ignore.
     wait(&reactor, Some(Duration::from_secs(1)));
     assert_eq!(count.get(), 0);
-    assert!(!new_key.facts(Direction::Read).ready);
+    assert!(!new_key.is_ready(Direction::Read));
 
     reactor.backend.delete(&old).unwrap();
     reactor.deregister(&new_key, &new).unwrap();
@@ -233,30 +248,30 @@ fn report_read(sources: &Sources, key: Key, read: Signal) {
         read,
         write: Signal::default(),
     };
-    sources.report([report].into_iter(), &mut Vec::new());
+    drop(sources.report(report));
 }
 
 #[test]
 fn a_closed_direction_stays_ready_after_a_short_read_until_it_would_block() {
     let sources = Sources::new(EDGE);
-    let key = sources.insert().unwrap();
+    let key = sources.insert(()).unwrap();
     report_read(&sources, key.key(), CLOSED);
     sources.drained(&key, Direction::Read);
-    assert!(key.facts(Direction::Read).ready);
+    assert!(key.is_ready(Direction::Read));
     sources.drained(&key, Direction::Write);
-    assert!(!key.facts(Direction::Write).ready);
+    assert!(!key.is_ready(Direction::Write));
     sources.would_block(&key, Direction::Read);
-    assert!(!key.facts(Direction::Read).ready);
+    assert!(!key.is_ready(Direction::Read));
     // The end was none, so a short read counts again.
     report_read(&sources, key.key(), READY);
     sources.drained(&key, Direction::Read);
-    assert!(!key.facts(Direction::Read).ready);
+    assert!(!key.is_ready(Direction::Read));
 }
 
 #[test]
 fn with_edges_no_operation_has_to_ask_the_system() {
     let sources = Sources::new(EDGE);
-    let key = sources.insert().unwrap();
+    let key = sources.insert(()).unwrap();
     let due = || key.to_arm(Direction::Read).is_none();
     assert!(due(), "the registration reports");
     report_read(&sources, key.key(), READY);
@@ -277,7 +292,7 @@ fn without_edges_the_system_is_asked_while_somebody_waits() {
         edge: false,
         generations: u32::MAX,
     });
-    let key = sources.insert().unwrap();
+    let key = sources.insert(()).unwrap();
     assert_eq!(key.to_arm(Direction::Read), Some((true, false)));
     key.set_armed(Direction::Read);
     assert_eq!(key.to_arm(Direction::Read), None);

@@ -170,3 +170,15 @@ fn both_ends_agree_on_their_addresses() {
         assert_eq!(called.peer_addr().unwrap(), caller.local_addr().unwrap());
     });
 }
+
+#[cfg(target_os = "linux")]
+#[cfg_attr(miri, ignore = "it knows no such address")]
+#[test]
+fn the_peer_is_who_answered_and_not_what_was_called() {
+    check(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(("0.0.0.0", address.port())).await;
+        assert_eq!(stream.unwrap().peer_addr().unwrap(), address);
+    });
+}

@@ -46,6 +46,7 @@ fn whatever_else_would_write_is_told_that_the_stream_is_busy() {
                 "{error}"
             );
             assert!(stream.write_all(b"x").await.unwrap_err().is_busy());
+            assert!(stream.write(b"").await.unwrap_err().is_busy());
             assert!(stream.write_all(b"").await.unwrap_err().is_busy());
             assert!(stream.send_eof().await.unwrap_err().is_busy());
         })
@@ -67,7 +68,9 @@ fn a_second_reader_is_told_that_the_stream_is_busy() {
                     .contains("already reading from this stream"),
                 "{error}"
             );
+            assert!(one.read(&mut []).await.unwrap_err().is_busy());
             assert!(one.read_exact(&mut [0; 8]).await.unwrap_err().is_busy());
+            assert!(one.read_exact(&mut []).await.unwrap_err().is_busy());
             // The other direction is free.
             one.write_all(b"x").await.unwrap();
             one.send_eof().await.unwrap();
@@ -113,5 +116,34 @@ fn after_the_turn_the_next_task_may_go_on() {
                 .ok_or("no end")
         });
         ended.await.unwrap();
+    });
+}
+
+#[test]
+fn the_turn_ends_with_the_operation_and_not_with_its_future() {
+    check(async || {
+        let (one, other) = pair().await;
+        let mut writing = pin!(one.write_all(b"abc"));
+        writing.as_mut().await.unwrap();
+        one.write_all(b"def").await.unwrap();
+
+        let mut buffer = [0; 4];
+        let mut reading = pin!(other.read_exact(&mut buffer));
+        reading.as_mut().await.unwrap();
+        assert_eq!(other.read(&mut [0; 8]).await.unwrap(), 2);
+        // After having waited, too.
+        let mut buffer = [0; 4];
+        let mut reading = pin!(other.read_exact(&mut buffer));
+        let answer = async {
+            until_reading(1).await;
+            one.write_all(b"ghijk").await.unwrap();
+        };
+        open_nursery(async |nursery| {
+            nursery.start_soon(answer);
+            reading.as_mut().await
+        })
+        .await
+        .unwrap();
+        assert_eq!(other.read(&mut [0; 8]).await.unwrap(), 1);
     });
 }
