@@ -197,10 +197,10 @@ impl Core {
 
     /// Fires the timers that are due by now.
     pub(crate) fn fire_timers(&self) {
-        self.settle_timers();
-        if timers::with(|timers| timers.len()) == 0 {
+        if timers::with(|timers| timers.is_idle()) {
             return;
         }
+        self.settle_timers();
         let now = self.now();
         // The clock has been read for this turn.
         context::with(|context| context.turn.set(Some(now)));
@@ -233,17 +233,23 @@ impl Core {
 
     /// Blocks until there is I/O, a deadline, or a message from another thread.
     pub(crate) fn sleep(&self, events: &mut Events) -> io::Result<()> {
-        self.settle_timers();
-        let timeout = timers::with(|timers| timers.next_deadline()).map(|at| {
-            match self.epoch.checked_add(Duration::from_nanos(at)) {
-                Some(deadline) => self.clock.time_until(deadline),
-                None => Duration::MAX,
-            }
-        });
+        let timeout = match timers::with(|timers| timers.is_idle()) {
+            true => None,
+            false => self.time_until_timer(),
+        };
         if timeout == Some(Duration::ZERO) || !self.inbox.fall_asleep() {
             return self.poll_io(events);
         }
         self.wait_io(timeout, events)
+    }
+
+    fn time_until_timer(&self) -> Option<Duration> {
+        self.settle_timers();
+        let at = timers::with(|timers| timers.next_deadline())?;
+        Some(match self.epoch.checked_add(Duration::from_nanos(at)) {
+            Some(deadline) => self.clock.time_until(deadline),
+            None => Duration::MAX,
+        })
     }
 
     /// As `sleep`, for at most `timeout` of real time, whatever the clock says.

@@ -142,6 +142,12 @@ impl Timers {
         }
     }
 
+    /// Nothing is armed or noted.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.heap.len() == 0 && self.noted.is_empty()
+    }
+
     /// Arms a timer for `at`, in nanoseconds of the run.
     pub(crate) fn insert(&mut self, at: u64, action: Action) -> TimerKey {
         let order = self.next_order();
