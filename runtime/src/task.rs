@@ -85,6 +85,8 @@ struct Local {
     notified: Cell<bool>,
     /// The owner's own part (the body of a nursery) has been woken.
     body: Cell<bool>,
+    /// The owner is done: wakers that live on wake nobody, and nothing counts as ready.
+    over: Cell<bool>,
 }
 
 impl TaskQueue {
@@ -230,6 +232,7 @@ impl TaskQueue {
         let Some(local) = self.local.get() else {
             return;
         };
+        local.over.set(true);
         local.notified.set(true);
         drop(local.owner.take());
         local.take_body();
@@ -318,7 +321,7 @@ impl Local {
     }
 
     fn set_body(&self) {
-        if !self.body.replace(true) {
+        if !self.over.get() && !self.body.replace(true) {
             context::more_ready(1);
         }
     }

@@ -3,6 +3,7 @@ use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -539,5 +540,82 @@ fn a_waker_may_take_away_a_source_that_the_same_wait_reported() {
         assert_eq!(read(&newcomer, &mut [0; 8]).await.unwrap(), 0);
         assert_eq!(io_statistics().sources, 2);
         SOCKETS.take();
+    });
+}
+
+#[test]
+fn who_holds_a_place_without_waiting_tells_those_who_poll() {
+    run(async {
+        let (io, _peer) = connection();
+        let count = Arc::<Count>::default();
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        let mut poll = || io.poll_read_with(&mut cx, |mut stream| stream.read(&mut [0; 8]));
+        assert!(poll().is_pending());
+        let mut place = io.place(Direction::Read);
+        place.hold().unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(matches!(poll(), Poll::Ready(Err(_))), "it is told");
+        place.leave();
+        assert!(poll().is_pending());
+        // Not again: it holds the place already.
+        drop(place);
+        assert_eq!(io_statistics().tasks_waiting_read, 1);
+    });
+}
+
+type Reading = Pin<Box<dyn Future<Output = io::Result<usize>>>>;
+
+thread_local! {
+    static READING: RefCell<Option<(Reading, Waker)>> = const { RefCell::new(None) };
+}
+
+/// Dropped, it has a future wait at the source.
+struct MakesRoom;
+
+impl Wake for MakesRoom {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for MakesRoom {
+    fn drop(&mut self) {
+        if let Some((mut reading, waker)) = READING.take() {
+            let polled = reading.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            READING.set(Some((reading, waker)));
+        }
+    }
+}
+
+/// The waker of a poll that gives way to another poll is dropped, and a future takes the place meanwhile.
+#[test]
+fn a_future_that_comes_between_two_polls_is_woken() {
+    run(async {
+        let (io, mut peer) = connection();
+        let io = Rc::new(io);
+        let poll = |waker: &Waker| {
+            io.poll_read_with(&mut Context::from_waker(waker), |mut stream| {
+                stream.read(&mut [0; 8])
+            })
+        };
+        assert!(poll(&Waker::from(Arc::new(MakesRoom))).is_pending());
+
+        let future = Arc::<Count>::default();
+        let reader = Rc::clone(&io);
+        let reading: Reading = Box::pin(async move { read(&reader, &mut [0; 8]).await });
+        READING.set(Some((reading, Waker::from(Arc::clone(&future)))));
+        let polls = Arc::<Count>::default();
+        let waker = Waker::from(Arc::clone(&polls));
+        assert!(poll(&waker).is_pending());
+        assert!(io.is_busy(Direction::Read));
+        assert_eq!(polls.0.load(Ordering::Relaxed), 1, "it has to give way");
+        assert!(matches!(poll(&waker), Poll::Ready(Err(_))));
+
+        peer.write_all(b"abc").unwrap();
+        while !io.registered.is_ready(Direction::Read) {
+            checkpoint().await;
+        }
+        assert_eq!(future.0.load(Ordering::Relaxed), 1);
+        drop(READING.take());
     });
 }

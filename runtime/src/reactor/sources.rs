@@ -156,8 +156,15 @@ impl<T: ?Sized> Source<T> {
         self.facts(direction).get().has(Facts::CLAIMED)
     }
 
+    /// Claims the direction for an operation that does not wait yet.
     pub(crate) fn claim(&self, direction: Direction) {
+        if self.is_claimed(direction) {
+            return;
+        }
         self.change(direction, |facts| facts.with(Facts::CLAIMED));
+        if let Some(waker) = self.waker(direction).take() {
+            tell_of_a_future(waker);
+        }
     }
 
     fn is_waited_for(&self, direction: Direction) -> bool {
@@ -182,12 +189,20 @@ impl<T: ?Sized> Source<T> {
         self.change(direction, |facts| facts.with(Facts::CLAIMED.only_if(claim)));
         let slot = self.waker(direction);
         if let Some(old) = slot.take() {
-            return replace(slot, old, waker, taken_over);
+            if old.will_wake(waker) {
+                return slot.set(Some(old));
+            }
+            match taken_over {
+                true => tell_of_a_future(old),
+                false => slot.set(Some(old)),
+            }
         }
-        // Cloning is foreign code, and may have left another one meanwhile.
-        if let Some(newer) = slot.replace(Some(waker.clone())) {
-            displaced(newer, taken_over);
+        let waker = waker.clone();
+        if !claim && self.is_claimed(direction) {
+            // Cloning is foreign code, and has let a future wait here. As if that had come later:
+            return tell_of_a_future(waker);
         }
+        drop(slot.replace(Some(waker)));
     }
 
     /// Undoes `park`.
@@ -214,25 +229,11 @@ impl<T: ?Sized> Source<T> {
     }
 }
 
-/// Puts `waker` where `old` was.
+/// A task that polls without claiming left the waker, and a future takes its place. So the task finds the
+/// direction busy, instead of waiting for ever.
 #[cold]
-fn replace(slot: &Cell<Option<Waker>>, old: Waker, waker: &Waker, taken_over: bool) {
-    if old.will_wake(waker) {
-        return slot.set(Some(old));
-    }
-    displaced(old, taken_over);
-    if let Some(newer) = slot.replace(Some(waker.clone())) {
-        displaced(newer, taken_over);
-    }
-}
-
-/// A task that polls without claiming left the waker, which makes room. If it is a future that takes its
-/// place, it is woken and finds the direction busy, instead of waiting for ever.
-#[cold]
-fn displaced(waker: Waker, taken_over: bool) {
-    if taken_over {
-        waker.wake();
-    }
+fn tell_of_a_future(waker: Waker) {
+    waker.wake();
 }
 
 impl Direction {
