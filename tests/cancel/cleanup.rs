@@ -653,11 +653,12 @@ fn a_foreign_drop_of_a_running_clean_up_drops_it() {
 
 #[test]
 fn clean_ups_in_a_join_are_all_run_and_waited_for() {
+    let count = support::times(100, 20);
     let done = Cell::new(0);
     run(async {
         let scope = CancelScope::new();
         scope.cancel();
-        let branches = (0..100).map(|number| {
+        let branches = (0..count).map(|number| {
             let done = &done;
             on_cancel(sleep_forever(), async move || {
                 yield_n(number % 17).await;
@@ -666,11 +667,12 @@ fn clean_ups_in_a_join_are_all_run_and_waited_for() {
         });
         assert!(scope.run(join_all(branches)).await.is_err());
     });
-    assert_eq!(done.get(), 100);
+    assert_eq!(done.get(), count);
 }
 
 #[test]
 fn clean_ups_in_a_set_that_polls_only_who_was_woken_are_all_run_and_waited_for() {
+    let count = support::times(50, 18);
     let done = Cell::new(0);
     run(open_nursery(async |nursery| {
         let scope = CancelScope::new();
@@ -681,7 +683,7 @@ fn clean_ups_in_a_set_that_polls_only_who_was_woken_are_all_run_and_waited_for()
         });
         let result = scope.run(async {
             let mut set = Unordered::new();
-            for number in 0..50 {
+            for number in 0..count {
                 let done = &done;
                 set.push(on_cancel(pending::<()>(), async move || {
                     yield_n(number % 17).await;
@@ -693,7 +695,7 @@ fn clean_ups_in_a_set_that_polls_only_who_was_woken_are_all_run_and_waited_for()
         assert!(result.await.is_err());
     }))
     .unwrap();
-    assert_eq!(done.get(), 50);
+    assert_eq!(done.get(), count);
 }
 
 #[test]
@@ -759,7 +761,7 @@ fn a_deadline_inside_runs_the_clean_ups_inside_it_only() {
 #[test]
 fn a_hundred_clean_ups_within_each_other_run_in_order() {
     let order = RefCell::new(Vec::new());
-    let depth = 100;
+    let depth = support::times(100, 8);
     run(open_nursery(async |nursery| {
         let mut nested: std::pin::Pin<Box<dyn Future<Output = ()> + '_>> =
             Box::pin(sleep_forever());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::{
     Counts, Either, Log, boom, join_all, leaves_of, message_of, on_drop, poll_once, run,
-    run_virtual, select, settle, yield_n,
+    run_virtual, select, settle, times, yield_n,
 };
 use nestling::{checkpoint, ok, open_nursery, sleep, sleep_forever};
 
@@ -253,9 +253,10 @@ fn a_question_mark_on_a_handle_adds_no_error_of_its_own() {
 
 #[test]
 fn all_handles_of_many_children_yield_their_own_values() {
+    let count = times(200, 16);
     run(async {
         open_nursery(async |nursery| {
-            let handles: Vec<_> = (0..200_usize)
+            let handles: Vec<_> = (0..count)
                 .map(|number| {
                     nursery.spawn(async move {
                         yield_n(number % 13).await;
@@ -268,7 +269,7 @@ fn all_handles_of_many_children_yield_their_own_values() {
                 .into_iter()
                 .map(Result::unwrap)
                 .collect();
-            assert_eq!(values, (0..200).collect::<Vec<_>>());
+            assert_eq!(values, (0..count).collect::<Vec<_>>());
         })
         .await
         .unwrap();

@@ -628,9 +628,10 @@ fn starts_nest() {
 
 #[test]
 fn many_starts_at_once_each_get_their_own_value() {
+    let count = support::times(50, 10);
     run(async {
         open_nursery(async |nursery| {
-            let values = support::join_all((0..50).map(|number| {
+            let values = support::join_all((0..count).map(|number| {
                 nursery.start(async move |ready: Ready<usize>| {
                     yield_n(number % 7).await;
                     ready.started(number);
@@ -639,7 +640,7 @@ fn many_starts_at_once_each_get_their_own_value() {
             }))
             .await;
             let values: Vec<_> = values.into_iter().map(Result::unwrap).collect();
-            assert_eq!(values, (0..50).collect::<Vec<_>>());
+            assert_eq!(values, (0..count).collect::<Vec<_>>());
         })
         .await
         .unwrap();
