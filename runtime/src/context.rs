@@ -40,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) polls_at_look: Cell<u32>,
     /// How many tasks and bodies of nurseries are ready on this thread.
     ready: Cell<usize>,
+    /// Nobody goes on before the loop's next turn, in which also what stands beside a nursery is polled.
+    pub(crate) climb: Cell<bool>,
     /// The time of this turn of the loop, if it was asked for.
     pub(crate) turn: Cell<Option<Instant>>,
     /// The same for labels.
@@ -71,6 +73,7 @@ thread_local! {
             polls: Cell::new(0),
             polls_at_look: Cell::new(0),
             ready: Cell::new(0),
+            climb: Cell::new(false),
             turn: Cell::new(None),
             moment: Cell::new(Moment::NONE),
             stranded: Cell::new(false),
@@ -111,11 +114,11 @@ pub(crate) fn less_ready(count: usize) {
     with(|context| context.ready.set(context.ready.get().wrapping_sub(count)));
 }
 
-/// Whether these are all that wait for their turn. If a nursery was leaked, what is ready in it counts for ever; then the
-/// others do without further turns.
+/// Whether these are all that wait for their turn, and need not wait for the loop's next one. If a nursery was
+/// leaked, or is not polled any more, what is ready in it counts on; then the others do without further turns.
 #[inline]
 pub(crate) fn is_all_ready(count: usize) -> bool {
-    with(|context| context.ready.get() == count)
+    with(|context| context.ready.get() == count && !context.climb.get())
 }
 
 /// Whether so many tasks were polled that the loop should look at timers and I/O though more are ready.

@@ -270,6 +270,7 @@ impl Loop<'_> {
             }
             if woken.take() {
                 quiet.is_over();
+                context::with(|context| context.climb.set(false));
                 let before = polls();
                 match main.as_mut().poll_task(&self.frame, &mut cx) {
                     Poll::Pending => {}

@@ -5,7 +5,7 @@
 //! Tasks that borrow, and the queue from which their nursery polls them.
 //!
 //! A task is one `async-task` allocation. Waking it pushes its `Runnable` here; it is run by
-//! [`TaskQueue::run_ready`], that is, by the owner's own poll, and by nothing else. So an owner that
+//! [`Turns::run_ready`], that is, by the owner's own poll, and by nothing else. So an owner that
 //! is leaked is never polled again and its tasks never run again: that is the whole soundness
 //! argument for tasks that borrow. Wakers may outlive everything and wake from anywhere: a task that has
 //! ended is not queued again, and until it has, the queue lives. Its thread-bound half is never touched
@@ -114,7 +114,7 @@ impl TaskQueue {
     /// # Safety
     /// 1. Before anything that `future` borrows is gone, either the future must have returned `Ready`
     ///    or been dropped, or the queue must have been leaked and none of its methods that poll
-    ///    (`run_ready`, `run_until`) be called again.
+    ///    (`begin_poll` and what it gives, `run_until`) be called again.
     /// 2. `self` must be kept until the future has returned `Ready` or been dropped, or leaked.
     /// 3. Once the future has returned `Pending`, a waker of the task must be kept until it returns
     ///    `Ready`: a task whose last waker goes before that is closed, and queued once more only to be
@@ -175,7 +175,7 @@ impl TaskQueue {
         }
     }
 
-    /// A waker for the owner's own part, whose wake-ups [`TaskQueue::take_body`] tells.
+    /// A waker for the owner's own part, whose wake-ups [`Turns::take_body`] tells.
     #[must_use]
     pub fn body_waker(self: &Arc<Self>) -> Waker {
         Waker::from(Arc::clone(self))

@@ -362,6 +362,48 @@ fn a_select_is_cut_off_when_its_shielded_branch_is_done() {
     log.expect(&["the shield", "the other branch"]);
 }
 
+/// A nursery that goes on within a poll once used up all the polls in which a guest has to be polled, before what
+/// stands beside it had its turn.
+#[test]
+fn a_shield_is_waited_for_though_what_stands_beside_the_nursery_has_it_polled() {
+    let (first, open, done) = (Cell::new(true), Cell::new(false), Cell::new(false));
+    let waker: Cell<Option<Waker>> = Cell::default();
+    let scope = CancelScope::new();
+    let nursery = async {
+        let gated = async {
+            let mut shielded = Box::pin(shield(async {
+                yield_n(3).await;
+                done.set(true);
+            }));
+            poll_fn(|cx| {
+                waker.set(Some(cx.waker().clone()));
+                if first.replace(false) || open.get() {
+                    return shielded.as_mut().poll(cx);
+                }
+                Poll::Pending
+            })
+            .await;
+        };
+        open_nursery(async |nursery| {
+            nursery.start_soon(async { assert!(scope.run(gated).await.is_ok()) });
+        })
+        .await
+        .unwrap();
+    };
+    let beside = async {
+        yield_n(2).await;
+        scope.cancel();
+        yield_n(3).await;
+        open.set(true);
+        if let Some(waker) = waker.take() {
+            waker.wake();
+        }
+    };
+    let both: [Pin<Box<dyn Future<Output = ()> + '_>>; 2] = [Box::pin(nursery), Box::pin(beside)];
+    run(async { join_all(both).await });
+    assert!(done.get());
+}
+
 #[test]
 fn guests_of_inner_frames_hold_all_frames_around_them() {
     let log = Log::new();

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -367,13 +367,8 @@ fn a_nursery_goes_on_within_a_poll_while_nothing_else_is_ready() {
 fn a_waker_that_outlives_its_nursery_keeps_no_other_from_going_on() {
     let counts = Counts::new();
     run(async {
-        let body = Cell::new(None);
-        open_nursery(async |_| {
-            poll_fn(|cx| Poll::Ready(body.set(Some(cx.waker().clone())))).await;
-        })
-        .await
-        .unwrap();
-        let body: Waker = body.take().unwrap();
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone()));
+        let body = open_nursery(async |_| ok(waker.await)).await.unwrap();
         body.wake_by_ref();
         let nursery = open_nursery(async |nursery| nursery.start_soon(yield_n(50)));
         counts.of(nursery).await.unwrap();

@@ -137,3 +137,12 @@ impl Node {
         self.rare.get_or_insert_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_frame_takes_96_bytes() {
+        assert_eq!(size_of::<super::Node>(), 96);
+    }
+}
