@@ -653,7 +653,7 @@ fn a_foreign_drop_of_a_running_clean_up_drops_it() {
 
 #[test]
 fn clean_ups_in_a_join_are_all_run_and_waited_for() {
-    let count = support::times(100, 20);
+    let count = support::times(100, 18);
     let done = Cell::new(0);
     run(async {
         let scope = CancelScope::new();
