@@ -25,6 +25,13 @@ pub(crate) struct Quiet {
 
 impl Quiet {
     pub(crate) fn enter() -> io::Result<Self> {
+        let mut quiet = Self::pin()?;
+        quiet.fifo = set_policy(libc::SCHED_FIFO, PRIORITY).is_ok();
+        Ok(quiet)
+    }
+
+    /// One CPU, but ordinary scheduling.
+    pub(crate) fn pin() -> io::Result<Self> {
         let affinity = sched_getaffinity(None)?;
         let last = (0..CpuSet::MAX_CPU).rev().find(|&cpu| affinity.is_set(cpu));
         let mut one = CpuSet::new();
@@ -40,11 +47,10 @@ impl Quiet {
                 maximum: limit.maximum,
             },
         )?;
-        let fifo = set_policy(libc::SCHED_FIFO, PRIORITY).is_ok();
         Ok(Self {
             affinity,
             limit,
-            fifo,
+            fifo: false,
         })
     }
 }

@@ -23,6 +23,9 @@ const OWN_SHARE_MIN: f64 = 0.85;
 /// From here on a connection's memory is worth showing.
 const MANY: usize = 10_000;
 
+/// With more connections than this the kernel's own threads must run too, or connecting never ends.
+const FIFO_MAX: usize = MANY;
+
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) connections: usize,
@@ -175,7 +178,10 @@ fn units(case: &Case, counter: Counter) -> [u64; 2] {
 
 /// The server's CPU time, and the latencies, of requests on connections that are warm.
 fn measure(case: &Case, program: &Program) -> Result<Figures, Error> {
-    let _quiet = Quiet::enter()?;
+    let _quiet = match case.connections > FIFO_MAX {
+        true => Quiet::pin()?,
+        false => Quiet::enter()?,
+    };
     let command = program.clone().with("echo").command();
     serve(case, command, |load, server| {
         let resident = server.resident()?;
