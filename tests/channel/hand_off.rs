@@ -16,8 +16,8 @@ use nestling::{
 };
 
 use crate::support::{
-    Counts, Flag, PanicOnWake, catch, message_of, poll_once, run, run_virtual, settle, waker_of,
-    with_waker,
+    Counts, Flag, PanicOnWake, catch, leak, message_of, poll_once, run, run_virtual, settle,
+    waker_of, with_waker,
 };
 
 const TICK: Duration = Duration::from_millis(1);
@@ -415,8 +415,9 @@ fn permits_are_kept_from_one_that_waits_alone() {
 fn closing_gives_back_what_a_leaked_receive_owned() {
     run(async {
         let (sender, receiver) = channel(2);
-        let leaked = Box::leak(Box::new(receiver.recv()));
-        assert!(poll_once(leaked).await.is_pending());
+        let mut leaked = Box::pin(receiver.recv());
+        assert!(poll_once(&mut leaked).await.is_pending());
+        leak(leaked);
         for item in ['a', 'b'] {
             sender.send(item).await.unwrap();
         }
