@@ -48,7 +48,7 @@ use crate::state::{Current, Ended, State, report_second_panic};
 ///
 /// # Cost of depth
 /// Children are polled by their nursery, and a nursery by the task it is in. So a wake-up that comes from outside of
-/// k nested nurseries (a socket, a timer, a task further out) takes k steps up and k polls down, some 620
+/// k nested nurseries (a socket, a timer, a task further out) takes k steps up and k polls down, some 640
 /// instructions a level; one that comes from a sibling or the task itself takes none. What has to be fast
 /// belongs into a nursery further out, which `start_soon` of an outer nursery does from anywhere inside.
 ///

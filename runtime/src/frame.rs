@@ -68,7 +68,7 @@ impl Frame {
 
     /// As [`enter`](Self::enter), for a frame that knows whom to wake.
     pub fn enter_below_current(&self) -> Entered<'_> {
-        self.enter_as(frames::arrive_again(self.id))
+        self.enter_as(frames::arrive(self.id))
     }
 
     /// Makes the frame the current one where it hangs.

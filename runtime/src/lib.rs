@@ -45,6 +45,7 @@ pub mod sync;
 mod task;
 mod task_id;
 pub mod testing;
+mod thread_bound;
 mod threads;
 mod time;
 mod timer;

@@ -1,7 +1,4 @@
-#![expect(
-    unsafe_code,
-    reason = "erases the lifetime of borrowed tasks, and keeps a queue of them on its own thread"
-)]
+#![expect(unsafe_code, reason = "erases the lifetime of borrowed tasks")]
 //! Tasks that borrow, and the queue from which their nursery polls them.
 //!
 //! A task is one `async-task` allocation. Waking it pushes its `Runnable` here; it is run by
@@ -26,6 +23,7 @@ use crate::core;
 use crate::inbox::{Inbox, Message};
 use crate::panics::Panics;
 use crate::remote::Remote;
+use crate::thread_bound::ThreadBound;
 use crate::waits;
 
 /// A task that is ready to be polled. The queue that it belongs to is its metadata rather than a
@@ -456,40 +454,5 @@ impl fmt::Debug for TaskQueue {
         f.debug_struct("TaskQueue")
             .field("ready", &ready)
             .finish_non_exhaustive()
-    }
-}
-
-/// A value that only the thread which made it can reach; dropped elsewhere, it is leaked.
-struct ThreadBound<T> {
-    thread: u64,
-    value: ManuallyDrop<T>,
-}
-
-// SAFETY: `get` hands the value out on its own thread only, and `drop` drops it there only; thread
-// ids are never given out twice. So no other thread ever touches the value.
-unsafe impl<T> Send for ThreadBound<T> {}
-// SAFETY: as for `Send`.
-unsafe impl<T> Sync for ThreadBound<T> {}
-
-impl<T> ThreadBound<T> {
-    fn new(value: T) -> ThreadBound<T> {
-        ThreadBound {
-            thread: context::thread_id(),
-            value: ManuallyDrop::new(value),
-        }
-    }
-
-    #[inline]
-    fn get(&self) -> Option<&T> {
-        (self.thread == context::thread_id()).then_some(&*self.value)
-    }
-}
-
-impl<T> Drop for ThreadBound<T> {
-    fn drop(&mut self) {
-        if self.thread == context::thread_id() {
-            // SAFETY: this is the value's own thread, and `drop` runs once.
-            unsafe { ManuallyDrop::drop(&mut self.value) }
-        }
     }
 }

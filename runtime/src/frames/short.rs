@@ -4,9 +4,8 @@
 use std::mem;
 use std::time::Instant;
 
-use super::node::{EFFECTIVE, GUEST};
 use super::tree::FrameId;
-use super::{arrive, insert, set_deadline, stranded, with};
+use super::{insert, set_deadline, stranded, with};
 use crate::context::{self, NO_FRAME};
 use crate::core;
 use crate::label::Label;
@@ -28,18 +27,6 @@ pub(crate) fn insert_below_current(label: Label, deadline: Option<Instant>) -> F
         frames.link(id.index, parent);
         id
     })
-}
-
-/// As [`arrive`], quicker for a frame that is there already and holds nobody.
-#[inline]
-pub(crate) fn arrive_again(id: FrameId) -> bool {
-    let parent = context::with(|context| context.frame.get());
-    let known = with(|frames| {
-        let node = frames.node(id.index);
-        let is_there = node.parent == parent && !node.is(GUEST) && node.guests == 0;
-        is_there.then_some(node.is(EFFECTIVE))
-    });
-    known.unwrap_or_else(|| arrive(id))
 }
 
 /// Has the frame cancelled at its deadline. It costs a timer only if the frame is still there when the loop looks

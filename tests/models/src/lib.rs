@@ -33,6 +33,7 @@ shipped! {
     main_waker = "../../../runtime/src/main_waker.rs";
     remote = "../../../runtime/src/remote.rs";
     task = "../../../runtime/src/task.rs";
+    thread_bound = "../../../runtime/src/thread_bound.rs";
 }
 
 #[path = "stand_in/context.rs"]
