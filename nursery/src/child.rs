@@ -11,8 +11,7 @@
 //!     +------------------+----------------------------------------------^
 //! ```
 //!
-//! The future is dropped inside `poll`, always, and panics are caught there. So `async-task` never
-//! drops user code on its own, which would abort the process if that panicked.
+//! The future is dropped inside `poll`, always, and panics are caught there: one is the nursery's to report.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,9 +69,7 @@ where
     // dropped, wakes and runs all children, which drop their futures, until none is left
     // (`DropChildren`). Both are before the end of what `future` borrows, by the caller's promise.
     // If the nursery's future is leaked, so is its `Rc<State>` with the queue, which is not polled
-    // again. 2. `State` holds the queue's `Arc`, and each child an `Rc<State>`. 3. `Child::poll`
-    // leaves the task's waker in its frame before it returns `Pending`, and the frame keeps it until
-    // the child has ended.
+    // again. 2. `State` holds the queue's `Arc`, and each child an `Rc<State>`.
     unsafe { state.queue.spawn_unchecked(child) }
 }
 

@@ -3,9 +3,9 @@
 //! These are plain cells without a destructor, so a checkpoint is a thread-local read and a branch.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{RawWakerVTable, Waker};
 use std::time::Instant;
 
 use crate::moment::Moment;
@@ -56,6 +56,8 @@ pub(crate) struct Context {
     pub(crate) runs: Cell<u32>,
     /// The generator that orders the ready tasks of a seeded run; 0 in the others.
     pub(crate) shuffle: Cell<u64>,
+    /// What wakers of Nestling's own do, by `OwnWaker`; null before there was one.
+    own_wakers: [Cell<*const RawWakerVTable>; 2],
     /// What tasks wait for is to be noted.
     pub(crate) watched: Cell<bool>,
     thread: Cell<u64>,
@@ -82,6 +84,7 @@ thread_local! {
             run_number: Cell::new(0),
             runs: Cell::new(0),
             shuffle: Cell::new(0),
+            own_wakers: [const { Cell::new(ptr::null()) }; 2],
             watched: Cell::new(false),
             thread: Cell::new(0),
         }
@@ -148,17 +151,38 @@ pub(crate) fn thread_id() -> u64 {
     })
 }
 
-/// Shuffles the first `count` of `items` if the run is seeded.
+/// Whether ready tasks are shuffled.
 #[inline]
-pub(crate) fn shuffle<T>(items: &mut VecDeque<T>, count: usize) {
+pub(crate) fn is_seeded() -> bool {
+    with(|context| context.shuffle.get() != 0)
+}
+
+/// Shuffles what is ready in a seeded run.
+pub(crate) fn shuffle<T>(items: &mut [T]) {
     with(|context| {
-        if context.shuffle.get() == 0 || count < 2 {
-            return;
-        }
         let mut rng = Rng::resume(context.shuffle.get());
-        for last in (1..count).rev() {
-            items.swap(last, rng.below_usize(last + 1));
-        }
+        rng.shuffle(items);
         context.shuffle.set(rng.state());
     });
+}
+
+/// Wakers of Nestling that are made of an `Arc`.
+#[derive(Clone, Copy)]
+pub(crate) enum OwnWaker {
+    Main,
+    Body,
+}
+
+/// Notes what a waker of this kind does.
+#[inline]
+pub(crate) fn note_own_waker(kind: OwnWaker, waker: &Waker) {
+    with(|context| context.own_wakers[kind as usize].set(waker.vtable()));
+}
+
+/// Whether the waker does what one that was noted does, whomever it wakes. It may be one of another thread's.
+pub(crate) fn is_own_waker(waker: &Waker) -> bool {
+    with(|context| {
+        let mut own = context.own_wakers.iter();
+        own.any(|own| ptr::eq(own.get(), waker.vtable()))
+    })
 }

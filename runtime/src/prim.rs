@@ -5,4 +5,4 @@
 pub(crate) use concurrent_queue::{ConcurrentQueue, PushError};
 pub(crate) use parking::{Parker, Unparker};
 pub(crate) use std::sync::Mutex;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};

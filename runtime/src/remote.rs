@@ -1,8 +1,8 @@
-//! What other threads leave for an owner on this one, and how it waits for what is on its way.
+//! What other threads leave for an owner on this one.
 
 use std::sync::PoisonError;
 
-use crate::prim::{Mutex, Parker, Unparker};
+use crate::prim::Mutex;
 
 /// A small box with a lock: only wake-ups from other threads come through here.
 pub(crate) struct Remote<T> {
@@ -14,8 +14,6 @@ struct State<T> {
     body: bool,
     /// The run has been told and has not looked yet.
     posted: bool,
-    /// The owner is parked until something arrives.
-    waiting: Option<Unparker>,
 }
 
 /// What `take` found.
@@ -31,7 +29,6 @@ impl<T> Remote<T> {
                 items: Vec::new(),
                 body: false,
                 posted: false,
-                waiting: None,
             }),
         }
     }
@@ -44,15 +41,10 @@ impl<T> Remote<T> {
     /// Leaves an item. `true`: the run has to be told.
     #[must_use]
     pub(crate) fn push(&self, item: T) -> bool {
-        let (must_post, waiting) = self.with(|state| {
+        self.with(|state| {
             state.items.push(item);
-            let must_post = !std::mem::replace(&mut state.posted, true);
-            (must_post, state.waiting.take())
-        });
-        if let Some(unparker) = waiting {
-            unparker.unpark();
-        }
-        must_post
+            !std::mem::replace(&mut state.posted, true)
+        })
     }
 
     /// Leaves word that the body was woken. `true`: the run has to be told.
@@ -73,24 +65,5 @@ impl<T> Remote<T> {
                 body: std::mem::take(&mut state.body),
             }
         })
-    }
-
-    /// Waits until there is an item; the owner's thread only.
-    pub(crate) fn wait(&self) -> Vec<T> {
-        let mut parker: Option<Parker> = None;
-        loop {
-            let items = self.with(|state| {
-                let items = std::mem::take(&mut state.items);
-                if items.is_empty() {
-                    let parker = parker.get_or_insert_with(Parker::new);
-                    state.waiting = Some(parker.unparker());
-                }
-                items
-            });
-            match &parker {
-                Some(parker) if items.is_empty() => parker.park(),
-                _ => return items,
-            }
-        }
     }
 }

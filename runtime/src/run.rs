@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::clock::{Clock, SystemClock};
-use crate::context;
+use crate::context::{self, OwnWaker};
 use crate::core::{self, Core};
 use crate::deadlock::Deadlock;
 use crate::frame::Frame;
@@ -258,6 +258,7 @@ impl Loop<'_> {
     ) -> Result<Result<F::Output, Deadlock>, Payload> {
         let woken = Arc::new(MainWaker::new(Arc::clone(&self.core.inbox)));
         let waker = Waker::from(Arc::clone(&woken));
+        context::note_own_waker(OwnWaker::Main, &waker);
         self.frame.set_waker(waker.clone());
         let mut cx = Context::from_waker(&waker);
         let polls = || context::with(|context| context.polls.get());

@@ -1,71 +1,32 @@
 #![expect(unsafe_code, reason = "erases the lifetime of borrowed tasks")]
 //! Tasks that borrow, and the queue from which their nursery polls them.
 //!
-//! A task is one `async-task` allocation. Waking it pushes its `Runnable` here; it is run by
-//! [`Turns::run_ready`], that is, by the owner's own poll, and by nothing else. So an owner that
-//! is leaked is never polled again and its tasks never run again: that is the whole soundness
-//! argument for tasks that borrow. Wakers may outlive everything and wake from anywhere: a task that has
-//! ended is not queued again, and until it has, the queue lives. Its thread-bound half is never touched
-//! by other threads.
+//! Waking a task links it into its queue; it is run by [`Turns::run_ready`], that is, by the owner's own poll, and by
+//! nothing else. So an owner that is leaked is never polled again and its tasks never run again: that is the whole
+//! soundness argument for tasks that borrow. Wakers may outlive everything and wake from anywhere: a task that is
+//! over is not queued again, and until it is, the queue lives. Its thread-bound half is never touched by other
+//! threads.
+
+// By path, as the models build this file in another place.
+#[path = "task/afar.rs"]
+mod afar;
+#[path = "task/cell.rs"]
+mod cell;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use async_task::Runnable;
-
-use crate::context;
+use self::cell::{Popped, Ready, Task};
+use crate::context::{self, OwnWaker};
 use crate::core;
 use crate::inbox::{Inbox, Message};
 use crate::panics::Panics;
 use crate::remote::Remote;
 use crate::thread_bound::ThreadBound;
 use crate::waits;
-
-/// A task that is ready to be polled. The queue that it belongs to is its metadata rather than a
-/// captured `Arc`: async-task clones a waker around each call of a `schedule` that captures something,
-/// which makes four atomic operations of every wake-up and two of every task.
-type Task = Runnable<Owner>;
-
-#[derive(Clone, Copy)]
-struct Owner(*const TaskQueue);
-
-// SAFETY: the pointer is only turned into a reference in `schedule`, see there, and `TaskQueue` is
-// `Send + Sync`.
-unsafe impl Send for Owner {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for Owner {}
-
-/// What waking a task does, on any thread.
-fn schedule(task: Task) {
-    let Owner(queue) = *task.metadata();
-    // SAFETY: a Runnable exists only while its future has neither returned `Ready` nor been dropped,
-    // and until then the queue's `Arc` is kept or leaked (condition 2 of `spawn_unchecked`). So the
-    // pointer, which came from that `Arc`, is valid until `task` is pushed; after that the task may be
-    // run and the queue be let go of, hence a count of our own before.
-    let queue = unsafe {
-        if let Some(local) = (*queue).local.get() {
-            local.push(task);
-            if !local.must_notify() {
-                // Nothing but a push has happened, on the owner's own thread.
-                return;
-            }
-        } else {
-            Arc::increment_strong_count(queue);
-            let queue = Arc::from_raw(queue);
-            return queue.push(task);
-        }
-        Arc::increment_strong_count(queue);
-        Arc::from_raw(queue)
-    };
-    if let Some(local) = queue.local.get() {
-        local.notify();
-    }
-}
 
 /// The ready tasks of one owner, with the waker that gets the owner polled.
 pub struct TaskQueue {
@@ -76,9 +37,11 @@ pub struct TaskQueue {
 
 #[derive(Default)]
 struct Local {
-    ready: RefCell<VecDeque<Task>>,
+    ready: Ready,
     /// Whoever polls the owner.
     owner: RefCell<Option<Waker>>,
+    /// Its waker is one of Nestling's, which run no foreign code.
+    is_owner_ours: Cell<bool>,
     /// The owner has been woken since it was last polled, or is being polled.
     notified: Cell<bool>,
     /// The owner's own part (the body of a nursery) has been woken.
@@ -114,46 +77,58 @@ impl TaskQueue {
     ///    or been dropped, or the queue must have been leaked and none of its methods that poll
     ///    (`begin_poll` and what it gives, `run_until`) be called again.
     /// 2. `self` must be kept until the future has returned `Ready` or been dropped, or leaked.
-    /// 3. Once the future has returned `Pending`, a waker of the task must be kept until it returns
-    ///    `Ready`: a task whose last waker goes before that is closed, and queued once more only to be
-    ///    dropped.
+    ///
+    /// # Panics
+    /// On another thread than the one which made the queue.
     pub unsafe fn spawn_unchecked<F>(self: &Arc<Self>, future: F)
     where
         F: Future<Output = ()>,
     {
-        let owner = Owner(Arc::as_ptr(self));
-        let builder = async_task::Builder::new().metadata(owner);
-        // SAFETY: the four conditions of async-task.
-        // `F` is not `Send`: its Runnable is run only by this thread, since the thread-bound half of
-        // the queue is the only place it is run from; other threads push it to `remote`, from where
-        // this thread takes it, and no queue is dropped elsewhere with Runnables in it (see `Drop`).
-        // `F` is not `'static`: by the caller's promise it is not polled or dropped by us after what
-        // it borrows is gone; a future that returned `Ready` has been dropped in that same call.
-        // `schedule` is `Send + Sync + 'static`: it is a function that captures nothing.
-        let (runnable, task) = unsafe { builder.spawn_unchecked(|_| future, schedule) };
-        // Its waker keeps it from being closed, which the caller sees to.
-        task.detach();
-        self.push(runnable);
+        let Some(local) = self.local.get() else {
+            panic!("a task was started on another thread than its queue's");
+        };
+        // SAFETY: 1. Only what `begin_poll` gives and `run_until` pop tasks, and what is popped is run at once. The
+        // rest is the caller's first promise. 2. The caller's second promise.
+        let task = unsafe { Task::spawn(Arc::as_ptr(self), future) };
+        local.push(task);
+        local.notify();
     }
 
-    /// Queues a task that is ready, on this thread or for it.
-    fn push(self: &Arc<Self>, task: Task) {
-        match self.local.get() {
-            Some(local) => {
-                local.push(task);
-                if local.must_notify() {
-                    local.notify();
-                }
-            }
-            None => self.post(self.remote.push(task)),
+    /// Queues a task of this thread, which was woken here.
+    ///
+    /// # Safety
+    /// `queue` came from `Arc::as_ptr`, and that `Arc` is there until the task is over.
+    #[inline]
+    unsafe fn push_here(queue: *const TaskQueue, task: Popped) {
+        // SAFETY: the task is not over. Nothing below runs foreign code.
+        let Some(local) = (unsafe { (*queue).local.get() }) else {
+            unreachable!("a task and its queue are of one thread");
+        };
+        local.push(task);
+        if local.notified.replace(true) || local.wake_own_owner() {
+            return;
         }
+        // Foreign code may end the owner, and with it the queue.
+        // SAFETY: as above.
+        let kept = unsafe {
+            Arc::increment_strong_count(queue);
+            Arc::from_raw(queue)
+        };
+        if let Some(local) = kept.local.get() {
+            local.wake_foreign_owner();
+        }
+    }
+
+    /// Takes a task from the thread that woke it to its own.
+    fn post_task(self: &Arc<Self>, task: Task) {
+        self.post(self.remote.push(task));
     }
 
     /// Tells the run that something arrived from another thread.
     fn post(self: &Arc<Self>, must_post: bool) {
         if must_post {
-            // Refused, the run has ended: what arrived stays in `remote`, for an owner that still
-            // lives and takes it from there when it is dropped.
+            // Refused, the run has ended: nobody is polled any more, and an owner that still lives drops its
+            // tasks whether they were woken or not.
             let _ended = self.inbox.post(Message::Tasks(Arc::clone(self)));
         }
     }
@@ -166,17 +141,19 @@ impl TaskQueue {
         let arrived = self.remote.take();
         if arrived.body {
             local.set_body();
-        }
-        if arrived.body || !arrived.items.is_empty() {
-            local.extend(arrived.items);
             local.notify();
+        }
+        for task in arrived.items {
+            task.arrive();
         }
     }
 
     /// A waker for the owner's own part, whose wake-ups [`Turns::take_body`] tells.
     #[must_use]
     pub fn body_waker(self: &Arc<Self>) -> Waker {
-        Waker::from(Arc::clone(self))
+        let waker = Waker::from(Arc::clone(self));
+        context::note_own_waker(OwnWaker::Body, &waker);
+        waker
     }
 
     /// Begins a poll of the owner. What becomes ready meanwhile wakes nobody: either this poll gets to it (see
@@ -204,24 +181,24 @@ impl TaskQueue {
     pub fn retire(&self) -> Option<Waker> {
         let local = self.local.get()?;
         local.notified.set(true);
+        local.is_owner_ours.set(false);
         local.owner.take()
     }
 
-    /// Polls ready tasks until `done`, waiting for those that other threads are about to hand over.
-    ///
-    /// The caller has woken every task that is left, so each is here, or in the hands of a thread
-    /// that is between marking it as scheduled and pushing it, where no foreign code runs.
+    /// Polls ready tasks until `done`. The caller has woken every task that is left.
     pub fn run_until(&self, done: impl Fn() -> bool) {
         let Some(local) = self.local.get() else {
             return;
         };
         while !done() {
-            match local.pop() {
-                Some(runnable) => {
-                    runnable.run();
-                }
-                None => local.extend(self.remote.wait()),
-            }
+            let Some(task) = local.pop() else {
+                // The caller is about to free what the tasks borrow.
+                eprintln!(
+                    "Nestling: a nursery is dropped by one of its own tasks, which is being polled"
+                );
+                std::process::abort();
+            };
+            task.run();
         }
     }
 
@@ -231,13 +208,9 @@ impl TaskQueue {
             return;
         };
         local.over.set(true);
-        local.notified.set(true);
-        drop(local.owner.take());
+        drop(self.retire());
         local.take_body();
-        let ready = local.ready.take();
-        debug_assert!(ready.is_empty(), "a task outlived its owner");
-        context::less_ready(ready.len());
-        drop(ready);
+        debug_assert_eq!(local.ready.len(), 0, "a task outlived its owner");
     }
 }
 
@@ -258,17 +231,18 @@ impl Turns<'_> {
     /// Polls the tasks that are ready now, each once; what becomes ready meanwhile has to wait for the
     /// next turn. In a seeded run their order is shuffled.
     pub fn run_ready(&self) {
-        let snapshot = {
-            let mut ready = self.local.ready.borrow_mut();
-            let snapshot = ready.len();
-            context::shuffle(&mut ready, snapshot);
-            snapshot
-        };
+        let ready = &self.local.ready;
+        let snapshot = ready.len();
+        if context::is_seeded() && snapshot > 1 {
+            let mut tasks: Vec<Popped> = std::iter::from_fn(|| ready.pop()).collect();
+            context::shuffle(&mut tasks);
+            tasks.into_iter().for_each(|task| ready.push(task));
+        }
         for _ in 0..snapshot {
-            let Some(runnable) = self.local.pop() else {
+            let Some(task) = self.local.pop() else {
                 return;
             };
-            runnable.run();
+            task.run();
         }
     }
 
@@ -303,19 +277,15 @@ impl Drop for Turns<'_> {
 }
 
 impl Local {
-    fn push(&self, task: Task) {
-        self.ready.borrow_mut().push_back(task);
+    #[inline]
+    fn push(&self, task: Popped) {
+        self.ready.push(task);
         context::more_ready(1);
-    }
-
-    fn extend(&self, tasks: Vec<Task>) {
-        context::more_ready(tasks.len());
-        self.ready.borrow_mut().extend(tasks);
     }
 
     /// How much is ready: tasks and the owner's own part.
     fn len(&self) -> usize {
-        self.ready.borrow().len() + usize::from(self.body.get())
+        self.ready.len() + usize::from(self.body.get())
     }
 
     fn set_body(&self) {
@@ -332,17 +302,11 @@ impl Local {
         body
     }
 
-    /// Whether the owner has not been woken since it was last polled.
-    fn must_notify(&self) -> bool {
-        !self.notified.get()
-    }
-
-    fn pop(&self) -> Option<Task> {
-        let task = self.ready.borrow_mut().pop_front();
-        if task.is_some() {
-            context::less_ready(1);
-        }
-        task
+    #[inline]
+    fn pop(&self) -> Option<Popped> {
+        let task = self.ready.pop()?;
+        context::less_ready(1);
+        Some(task)
     }
 
     /// Whether `waker` is that of whoever polls the owner.
@@ -357,17 +321,34 @@ impl Local {
         if self.is_owned_by(&owner) {
             return false;
         }
+        let is_ours = cell::is_task_waker(&owner) || context::is_own_waker(&owner);
         let old = self.owner.replace(Some(owner));
+        self.is_owner_ours.set(is_ours);
         // Foreign code, which finds nothing borrowed.
         drop(old);
         true
     }
 
-    /// Wakes the owner once per poll.
+    /// Wakes the owner once per poll. The caller keeps the queue.
     fn notify(&self) {
-        if self.notified.replace(true) {
-            return;
+        if !self.notified.replace(true) && !self.wake_own_owner() {
+            self.wake_foreign_owner();
         }
+    }
+
+    /// Wakes the owner if its waker is one of Nestling's, which only queues somebody in turn.
+    #[inline]
+    fn wake_own_owner(&self) -> bool {
+        if !self.is_owner_ours.get() {
+            return false;
+        }
+        if let Some(owner) = &*self.owner.borrow() {
+            owner.wake_by_ref();
+        }
+        true
+    }
+
+    fn wake_foreign_owner(&self) {
         if let Some(waker) = self.owner.take() {
             // Waking is foreign code; whatever it does, the waker goes back to its place.
             let restore = Restore {
@@ -438,19 +419,9 @@ impl Wake for TaskQueue {
     }
 }
 
-impl Drop for TaskQueue {
-    fn drop(&mut self) {
-        if self.local.get().is_none() {
-            // Nothing should be left, as whoever owns tasks keeps the queue; but if it is, then the
-            // futures in it must not be dropped on this foreign thread.
-            let _leaked = ManuallyDrop::new(self.remote.take());
-        }
-    }
-}
-
 impl fmt::Debug for TaskQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ready = self.local.get().map(|local| local.ready.borrow().len());
+        let ready = self.local.get().map(|local| local.ready.len());
         f.debug_struct("TaskQueue")
             .field("ready", &ready)
             .finish_non_exhaustive()

@@ -6,3 +6,4 @@ mod panicking_wakers;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
+mod wakers;

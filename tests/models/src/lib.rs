@@ -8,7 +8,7 @@
 //! `planted/` holds copies with bugs; a test for each shows that its model would have found it. Such a
 //! test runs itself in a child process, since a failing model aborts.
 //!
-//! What is not modelled: the orderings inside `Arc`, `async-task` and `concurrent-queue`. The queue's
+//! What is not modelled: the orderings inside `Arc` and `concurrent-queue`. The queue's
 //! stand-in is a locked one whose length may be read stale. `LOOM_MAX_PREEMPTIONS` overrides a model's
 //! own bound, and `-- --nocapture` shows how many interleavings each has.
 #![cfg(test)]
@@ -24,6 +24,7 @@ macro_rules! shipped {
 }
 
 shipped! {
+    afar = "../../../runtime/src/task/afar.rs";
     cancelled = "../../../runtime/src/cancelled.rs";
     canceller = "../../../runtime/src/canceller.rs";
     handshake = "../../../runtime/src/handshake.rs";

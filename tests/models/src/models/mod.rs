@@ -1,5 +1,6 @@
 //! The models. Each says in its first line what can't happen.
 
+mod afar;
 mod canceller;
 mod handshake;
 mod idle;
@@ -8,8 +9,8 @@ mod link;
 mod main_waker;
 mod remote;
 mod task;
-mod wake;
 
+pub(crate) use afar::{Count, Word};
 pub(crate) use canceller::Request;
 pub(crate) use handshake::Bell;
 pub(crate) use idle::Seats;

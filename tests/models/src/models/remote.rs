@@ -15,7 +15,6 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     fn push(&self, item: u32) -> bool;
     fn mark_body(&self) -> bool;
     fn take(&self) -> Arrived<u32>;
-    fn wait(&self) -> Vec<u32>;
 }
 
 impl Shelf for Remote<u32> {
@@ -29,10 +28,6 @@ impl Shelf for Remote<u32> {
 
     fn take(&self) -> Arrived<u32> {
         Remote::take(self)
-    }
-
-    fn wait(&self) -> Vec<u32> {
-        Remote::wait(self)
     }
 }
 
@@ -110,49 +105,6 @@ fn everything_arrives<S: Shelf>(shelf: S, lists: &'static [&'static [Leaves]]) {
     assert_eq!(told.left(), 0, "tellings left over");
 }
 
-/// Each list is left by a thread; the owner, which is being dropped, waits until it has all. The run
-/// is told meanwhile, and looks afterwards.
-fn waiting_ends<S: Shelf>(shelf: S, lists: &'static [&'static [u32]]) {
-    let (shelf, told) = (Arc::new(shelf), Told::new());
-    let threads = lists.iter().map(|list| {
-        let (shelf, told) = (shelf.clone(), told.clone());
-        thread::spawn(move || {
-            for item in *list {
-                leave(&*shelf, &told, Leaves::Item(*item));
-            }
-        })
-    });
-    let threads: Vec<_> = threads.collect();
-    let mut missing: BTreeSet<_> = lists.concat().into_iter().collect();
-    while !missing.is_empty() {
-        let items = shelf.wait();
-        assert!(!items.is_empty(), "it waited for nothing");
-        for item in items {
-            assert!(missing.remove(&item), "an item arrived twice");
-        }
-    }
-    for thread in threads {
-        thread.join().unwrap();
-    }
-    let left = shelf.take();
-    assert!(left.items.is_empty() && !left.body);
-}
-
-/// The owner waits for an item of one thread while another only wakes its body.
-fn the_body_does_not_end_the_waiting<S: Shelf>(shelf: S) {
-    let (shelf, told) = (Arc::new(shelf), Told::new());
-    let threads = [Leaves::Body, Leaves::Item(1)].map(|what| {
-        let (shelf, told) = (shelf.clone(), told.clone());
-        thread::spawn(move || leave(&*shelf, &told, what))
-    });
-    assert_eq!(shelf.wait(), [1]);
-    for thread in threads {
-        thread.join().unwrap();
-    }
-    assert!(shelf.take().body, "the body's wake-up was lost");
-    assert_eq!(told.left(), 1, "tellings");
-}
-
 #[test]
 fn items_of_one_thread_arrive() {
     check(|| {
@@ -182,21 +134,6 @@ fn the_body_and_an_item_of_one_thread_arrive() {
     check(|| everything_arrives(Remote::new(), &[&[Leaves::Body, Leaves::Item(1)]]));
 }
 
-#[test]
-fn one_thread_is_waited_for() {
-    check(|| waiting_ends(Remote::new(), &[&[1, 2]]));
-}
-
-#[test]
-fn two_threads_are_waited_for() {
-    check_within(4, || waiting_ends(Remote::new(), &[&[1], &[2]]));
-}
-
-#[test]
-fn waiting_is_for_items() {
-    check_within(4, || the_body_does_not_end_the_waiting(Remote::new()));
-}
-
 caught!(clearing_the_flag_after_taking, "deadlock", || {
     everything_arrives(
         Planted::new(Bug::ClearsAfter),
@@ -215,10 +152,4 @@ caught!(
 );
 caught!(telling_for_the_body_not_at_all, "deadlock", || {
     everything_arrives(Planted::new(Bug::SilentBody), &[&[Leaves::Body]])
-});
-caught!(waiting_after_a_look_without_the_lock, "deadlock", || {
-    waiting_ends(Planted::new(Bug::LooksThenWaits), &[&[1]])
-});
-caught!(unparking_before_the_push, "deadlock", || {
-    waiting_ends(Planted::new(Bug::UnparksFirst), &[&[1]])
 });

@@ -1,10 +1,6 @@
 #![expect(unsafe_code, reason = "tasks are made by an unsafe function")]
 //! The real queue with real tasks: a wake-up from another thread ends in a poll, and an owner that is
 //! dropped drops each task once, on its own thread.
-//!
-//! loom does not see async-task's own word. So whoever wakes touches a word that loom sees just
-//! before, which makes it try both orders; and it switches threads where a waker that has marked a
-//! task is about to push it, since there is a lock.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -58,8 +54,8 @@ impl Future for Child {
             let waker = cx.waker().clone();
             self.children.wakers.borrow_mut().push(waker);
         }
-        // Read by an exchange: what async-task orders itself, loom does not know.
-        let done = self.children.done[self.me].fetch_add(0, Ordering::Relaxed) > 0;
+        // Seen only if the wake-up comes before the poll that follows it.
+        let done = self.children.done[self.me].load(Ordering::Relaxed) > 0;
         if !done && !self.children.closed.get() {
             return Poll::Pending;
         }
@@ -106,7 +102,7 @@ impl Nursery {
                 thread: thread_id(),
             };
             // SAFETY: a child borrows nothing, and is polled and dropped by this nursery's methods
-            // only; the nursery keeps the queue and a waker of each child until it has ended.
+            // only; the nursery keeps the queue until each child has ended.
             unsafe { queue.spawn_unchecked(child) }
         }
         let main = Arc::new(MainWaker::new(Arc::clone(&inbox)));

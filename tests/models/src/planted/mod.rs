@@ -1,5 +1,6 @@
 //! Copies of the runtime's files with one bug each, chosen when they are made.
 
+pub(crate) mod afar;
 pub(crate) mod canceller;
 pub(crate) mod handshake;
 pub(crate) mod idle;

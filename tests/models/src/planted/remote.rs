@@ -1,7 +1,7 @@
 //! The box for what other threads leave, with a bug.
 
 use crate::models::Shelf;
-use crate::prim::{Mutex, Parker, Unparker};
+use crate::prim::Mutex;
 use crate::remote::Arrived;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -12,10 +12,6 @@ pub(crate) enum Bug {
     ClearsBefore,
     /// `mark_body` never has the run told.
     SilentBody,
-    /// `wait` looks, lets the lock go, and leaves its unparker then.
-    LooksThenWaits,
-    /// `push` unparks before it pushes.
-    UnparksFirst,
 }
 
 pub(crate) struct Planted {
@@ -28,7 +24,6 @@ struct State {
     items: Vec<u32>,
     body: bool,
     posted: bool,
-    waiting: Option<Unparker>,
 }
 
 impl Planted {
@@ -41,13 +36,6 @@ impl Planted {
 
     fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
         f(&mut self.state.lock().unwrap())
-    }
-
-    fn unpark(&self) {
-        let waiting = self.with(|state| state.waiting.take());
-        if let Some(unparker) = waiting {
-            unparker.unpark();
-        }
     }
 }
 
@@ -62,17 +50,10 @@ impl State {
 
 impl Shelf for Planted {
     fn push(&self, item: u32) -> bool {
-        if self.bug == Bug::UnparksFirst {
-            self.unpark();
-        }
-        let must_post = self.with(|state| {
+        self.with(|state| {
             state.items.push(item);
             !std::mem::replace(&mut state.posted, true)
-        });
-        if self.bug != Bug::UnparksFirst {
-            self.unpark();
-        }
-        must_post
+        })
     }
 
     fn mark_body(&self) -> bool {
@@ -96,25 +77,5 @@ impl Shelf for Planted {
             self.with(|state| state.posted = false);
         }
         arrived
-    }
-
-    fn wait(&self) -> Vec<u32> {
-        let parker = Parker::new();
-        loop {
-            let items = self.with(|state| {
-                let items = std::mem::take(&mut state.items);
-                if items.is_empty() && self.bug != Bug::LooksThenWaits {
-                    state.waiting = Some(parker.unparker());
-                }
-                items
-            });
-            if !items.is_empty() {
-                return items;
-            }
-            if self.bug == Bug::LooksThenWaits {
-                self.with(|state| state.waiting = Some(parker.unparker()));
-            }
-            parker.park();
-        }
     }
 }

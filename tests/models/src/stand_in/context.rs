@@ -13,7 +13,24 @@ pub(crate) fn thread_id() -> u64 {
 }
 
 /// No run is seeded here.
-pub(crate) fn shuffle<T>(_items: &mut std::collections::VecDeque<T>, _count: usize) {}
+pub(crate) fn is_seeded() -> bool {
+    false
+}
+
+pub(crate) fn shuffle<T>(_items: &mut [T]) {}
+
+/// No waker is taken for Nestling's own, so the longer way is modelled.
+#[allow(dead_code, reason = "the models use a part")]
+pub(crate) enum OwnWaker {
+    Main,
+    Body,
+}
+
+pub(crate) fn note_own_waker(_kind: OwnWaker, _waker: &std::task::Waker) {}
+
+pub(crate) fn is_own_waker(_waker: &std::task::Waker) -> bool {
+    false
+}
 
 /// Nobody counts, so there is one turn a poll, and its end wakes the owner.
 pub(crate) fn more_ready(_count: usize) {}

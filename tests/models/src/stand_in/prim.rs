@@ -9,7 +9,7 @@ use loom::sync::Condvar;
 use loom::sync::atomic::AtomicUsize;
 
 pub(crate) use loom::sync::Mutex;
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 /// A locked queue whose length is read without the lock and without any ordering: whoever relies on
 /// it has to have been told by other means.
