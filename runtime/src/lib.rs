@@ -34,6 +34,7 @@ mod quiet;
 mod reactor;
 mod remote;
 mod rng;
+mod room;
 mod run;
 mod saying;
 #[cfg(unix)]

@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use self::heap::Heap;
 use crate::frames::{self, FrameId};
+use crate::room;
 
 /// What happens when the deadline has come.
 pub(crate) enum Action {
@@ -160,7 +161,10 @@ impl Timers {
         let slot = self.heap.take_slot();
         match self.actions.get_mut(slot as usize) {
             Some(vacant) => *vacant = stored,
-            None => self.actions.push(stored),
+            None => {
+                room::make_for_one(&mut self.actions);
+                self.actions.push(stored);
+            }
         }
         self.heap.insert(slot, at, order);
         TimerKey(slot)

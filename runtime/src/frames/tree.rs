@@ -6,6 +6,7 @@ use super::node::{EFFECTIVE, GUEST, LISTENER, Node, SHIELD, SHUTDOWN, STALLED};
 use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
+use crate::room;
 
 /// Names a frame for as long as it lives; a stale one names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,6 +102,7 @@ impl Frames {
             .ok()
             .filter(|&index| index != NO_FRAME)
             .expect("no more than 4294967295 frames can live on one thread");
+        room::make_for_one(&mut self.nodes);
         self.nodes.push(Node::vacant());
         self.vacant = index;
     }

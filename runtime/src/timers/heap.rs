@@ -5,6 +5,8 @@
 
 use std::mem;
 
+use crate::room;
+
 /// First what comes first: a moment, the order of arming among equals, and the slot.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -92,6 +94,7 @@ impl Heap {
             .ok()
             .filter(|&slot| slot != NONE)
             .expect("no more than 4294967295 timers can be armed in one run");
+        room::make_for_one(&mut self.places);
         self.places.push(NONE);
         self.vacant = slot;
     }
