@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nestling_runtime::{Frame, Framed, Label, Step};
+use nestling_runtime::{Frame, FrameRef, Framed, Label, Step};
 use pin_project_lite::pin_project;
 
 use crate::outcome::Outcome;
@@ -30,34 +30,64 @@ use crate::state::{Ended, State, report_second_panic};
 pub(crate) struct Plan {
     pub(crate) label: Label,
     pub(crate) daemon: bool,
-    /// Set while a `start` waits for the child to be ready; it gets the errors until then.
-    pub(crate) starting: Option<Rc<Starting>>,
 }
 
-/// Makes `future` a child of the nursery and schedules its first poll.
+/// Who hears first how the child ended: nobody, or the caller of `start`. A type and not a field, so that
+/// children which just run do not have it.
+pub(crate) trait Listener {
+    fn child_begins(&self, child: FrameRef);
+
+    /// Whether there is somebody.
+    fn is_there(&self) -> bool;
+
+    /// What is given back is the nursery's.
+    fn child_ended(&self, ended: Ended, frame: &Frame) -> Option<Ended>;
+}
+
+impl Listener for () {
+    fn child_begins(&self, _: FrameRef) {}
+
+    fn is_there(&self) -> bool {
+        false
+    }
+
+    fn child_ended(&self, ended: Ended, _: &Frame) -> Option<Ended> {
+        Some(ended)
+    }
+}
+
+impl Listener for Rc<Starting> {
+    fn child_begins(&self, child: FrameRef) {
+        self.set_child(child);
+    }
+
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    fn child_ended(&self, ended: Ended, frame: &Frame) -> Option<Ended> {
+        Starting::child_ended(self, ended, frame)
+    }
+}
+
+/// Makes `future` a child of the nursery and schedules its first poll. `listener` hears how it ended.
 ///
 /// # Safety
 /// The caller vouches that what `future` borrows lives until the nursery's future has ended or has
 /// been dropped, or for ever if that is leaked.
-pub(crate) unsafe fn spawn<F>(state: &Rc<State>, plan: Plan, future: F)
+pub(crate) unsafe fn spawn<F, L>(state: &Rc<State>, plan: Plan, listener: L, future: F)
 where
     F: Future<Output: Outcome>,
+    L: Listener,
 {
     let frame = state.scope.frame().child(plan.label);
-    if let Some(starting) = &plan.starting {
-        starting.set_child(frame.handle());
-    }
+    listener.child_begins(frame.handle());
     state.child_begins(plan.daemon);
     let child = Child {
-        future: Framed::new(future),
+        future: Framed::with(future, Flags::new(plan.daemon)),
         frame,
-        status: Status {
-            state: Rc::clone(state),
-            daemon: plan.daemon,
-            starting: plan.starting,
-            ended: false,
-            has_waker: false,
-        },
+        state: Rc::clone(state),
+        listener,
     };
     if state.is_closed() {
         // Started by a destructor while the nursery is being dropped: it is not to run any more.
@@ -74,31 +104,59 @@ where
 }
 
 pin_project! {
-    struct Child<F> {
+    /// As its nursery counts it, it ends at the latest when it is dropped.
+    #[project = Projected]
+    struct Child<F, L: Listener> {
         #[pin]
-        future: Framed<F>,
+        future: Framed<F, Flags>,
         frame: Frame,
-        status: Status,
+        state: Rc<State>,
+        listener: L,
+    }
+
+    impl<F, L: Listener> PinnedDrop for Child<F, L> {
+        fn drop(this: Pin<&mut Self>) {
+            // Not ended before only if the task was closed from below, at the end of the thread.
+            this.project().leave();
+        }
     }
 }
 
-/// The child as its nursery counts it: ended at the latest when it is dropped.
-struct Status {
-    state: Rc<State>,
-    daemon: bool,
-    starting: Option<Rc<Starting>>,
-    ended: bool,
+/// A bit each.
+#[derive(Clone, Copy)]
+struct Flags(u8);
+
+impl Flags {
+    const DAEMON: Flags = Flags(1);
+    const ENDED: Flags = Flags(2);
     /// The frame has the task's waker. It gets it with the first `Pending`, since until then the task
     /// is queued or running anyway, and many a child needs one poll only.
-    has_waker: bool,
+    const HAS_WAKER: Flags = Flags(4);
+
+    fn new(daemon: bool) -> Flags {
+        Flags(u8::from(daemon) * Flags::DAEMON.0)
+    }
+
+    #[inline]
+    fn has(self, flag: Flags) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    /// Whether it was set before.
+    #[inline]
+    fn set(&mut self, flag: Flags) -> bool {
+        let before = self.has(flag);
+        self.0 |= flag.0;
+        before
+    }
 }
 
-impl<F: Future<Output: Outcome>> Future for Child<F> {
+impl<F: Future<Output: Outcome>, L: Listener> Future for Child<F, L> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Through `project`: a plain `&self` would span the future, which holds references to itself.
-        if self.as_mut().project().status.state.is_closed() {
+        if self.as_mut().project().state.is_closed() {
             self.drop_future();
             return Poll::Ready(());
         }
@@ -117,7 +175,7 @@ impl<F: Future<Output: Outcome>> Future for Child<F> {
         let ended = match polled {
             Ok(Poll::Pending) => {
                 let this = self.project();
-                if !std::mem::replace(&mut this.status.has_waker, true) {
+                if !this.future.beside().set(Flags::HAS_WAKER) {
                     this.frame.set_waker(cx.waker().clone());
                 }
                 return Poll::Pending;
@@ -128,25 +186,22 @@ impl<F: Future<Output: Outcome>> Future for Child<F> {
                 Ended::Panicked(payload)
             }
         };
-        let this = self.project();
-        this.status.end(this.frame, ended);
+        self.project().end(ended);
         Poll::Ready(())
     }
 }
 
-impl<F> Child<F>
+impl<F, L> Child<F, L>
 where
     F: Future<Output: Outcome>,
+    L: Listener,
 {
     /// Drops the future in place and ends; a panic of its destructors is the child's panic.
     fn drop_future(self: Pin<&mut Self>) {
         let mut this = self.project();
         let future = this.future.as_mut();
         let dropped = catch_unwind(AssertUnwindSafe(|| future.drop_in(this.frame)));
-        this.status.end(
-            this.frame,
-            dropped.map_or_else(Ended::Panicked, |()| Ended::Cut),
-        );
+        this.end(dropped.map_or_else(Ended::Panicked, |()| Ended::Cut));
     }
 
     fn drop_after_panic(self: Pin<&mut Self>) {
@@ -156,44 +211,64 @@ where
     }
 }
 
-impl Status {
+impl<F, L: Listener> Projected<'_, F, L> {
     #[inline]
-    fn end(&mut self, frame: &Frame, ended: Ended) {
+    fn end(mut self, ended: Ended) {
         match ended {
             // Most children end like this.
-            Ended::Done if self.starting.is_none() => {}
-            ended => self.tell(frame, ended),
+            Ended::Done if !self.listener.is_there() => {}
+            ended => {
+                // Of a child that is being started, the caller of `start` hears first.
+                if let Some(ended) = self.listener.child_ended(ended, self.frame) {
+                    let daemon = self.future.as_mut().beside().has(Flags::DAEMON);
+                    tell(self.state, self.frame, daemon, ended);
+                }
+            }
         }
         self.leave();
     }
 
-    fn tell(&mut self, frame: &Frame, ended: Ended) {
-        // Of a child that is being started, the caller of `start` hears first.
-        let ended = match self.starting.take() {
-            Some(starting) => starting.child_ended(ended, frame),
-            None => Some(ended),
-        };
-        match ended {
-            Some(Ended::Cut) if !self.daemon => self.state.child_was_cut(),
-            Some(ended @ (Ended::Failed(_) | Ended::Panicked(_))) => {
-                if let Some(label) = frame.label() {
-                    self.state.record(&label, ended);
-                }
-            }
-            Some(Ended::Done | Ended::Cut) | None => {}
-        }
-    }
-
+    #[inline]
     fn leave(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
-            self.state.child_ends(self.daemon);
+        let flags = self.future.as_mut().beside();
+        if !flags.set(Flags::ENDED) {
+            self.state.child_ends(flags.has(Flags::DAEMON));
         }
     }
 }
 
-impl Drop for Status {
-    fn drop(&mut self) {
-        // Reached without `end` only if the task was closed from below, at the end of the thread.
-        self.leave();
+/// Tells the nursery how a child has ended.
+fn tell(state: &State, frame: &Frame, daemon: bool, ended: Ended) {
+    match ended {
+        Ended::Cut if !daemon => state.child_was_cut(),
+        Ended::Failed(_) | Ended::Panicked(_) => {
+            if let Some(label) = frame.label() {
+                state.record(&label, ended);
+            }
+        }
+        Ended::Done | Ended::Cut => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    fn beside<F: Future<Output: Outcome>>(_: &F) -> usize {
+        size_of::<Child<F, ()>>() - size_of::<F>()
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_child_takes_24_bytes_beside_its_future() {
+        let words = [0_u64; 4];
+        let borrowing = async {
+            pending::<()>().await;
+            assert_eq!(words, [0; 4]);
+        };
+        assert_eq!(beside(&pending::<()>()), 24);
+        assert_eq!(beside(&borrowing), 24);
     }
 }

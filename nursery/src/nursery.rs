@@ -213,7 +213,7 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
     {
         let plan = self.plan::<F>();
         // SAFETY: `F: 'scope`, and 'scope lasts until `open_nursery`'s future has dropped its guard.
-        unsafe { child::spawn(&self.nursery.state, plan, child) }
+        unsafe { child::spawn(&self.nursery.state, plan, (), child) }
     }
 
     /// As [`Nursery::spawn`].
@@ -226,7 +226,7 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
         let plan = self.plan::<F>();
         let (setter, handle) = join::pair(&self.nursery.state, plan.label.clone());
         // SAFETY: as in `start_soon`; what is added holds an `Rc` of the value, which is of `F`.
-        unsafe { child::spawn(&self.nursery.state, plan, setter.set_by(child)) }
+        unsafe { child::spawn(&self.nursery.state, plan, (), setter.set_by(child)) }
         handle
     }
 
@@ -246,10 +246,10 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
     {
         let plan = self.plan::<C>();
         let state = &self.nursery.state;
-        start::start(state, plan, move |plan, ready| {
+        start::start(state, plan, move |plan, starting, ready| {
             let future = async move { child(ready).await };
             // SAFETY: as in `start_soon`; the future is made of `C`, `V` and `R`, all of them 'scope.
-            unsafe { child::spawn(state, plan, future) }
+            unsafe { child::spawn(state, plan, starting, future) }
         })
     }
 
@@ -259,7 +259,6 @@ impl<'scope, 'env> TaskBuilder<'scope, 'env> {
         Plan {
             label: Label::of::<T>(FrameKind::Task, site).named(self.name.clone()),
             daemon: self.daemon,
-            starting: None,
         }
     }
 }

@@ -127,18 +127,18 @@ impl<V> fmt::Debug for Ready<V> {
 }
 
 /// Starts the child by `spawn` when first polled.
-pub(crate) async fn start<V, S>(state: &State, mut plan: Plan, spawn: S) -> Result<V, StartError>
+pub(crate) async fn start<V, S>(state: &State, plan: Plan, spawn: S) -> Result<V, StartError>
 where
-    S: FnOnce(Plan, Ready<V>),
+    S: FnOnce(Plan, Rc<Starting>, Ready<V>),
 {
     // A checkpoint: in a cancelled context nothing is started.
     poll_fn(poll_proceed).await;
     let label = plan.label.clone();
     let starting = Starting::new();
     let value = Rc::new(Cell::new(None));
-    plan.starting = Some(Rc::clone(&starting));
     spawn(
         plan,
+        Rc::clone(&starting),
         Ready {
             starting: Rc::clone(&starting),
             value: Rc::clone(&value),

@@ -53,26 +53,63 @@ pub enum Step<T> {
 
 pin_project! {
     /// A future that is cut off when its frame is cancelled.
-    pub struct Framed<F> {
+    ///
+    /// `B` is a few bytes of its owner's. Whether there is a future takes one, and most futures leave seven more
+    /// unused there.
+    pub struct Framed<F, B = ()> {
         #[pin]
-        future: Option<F>,
+        slot: Slot<F, B>,
     }
 }
 
-impl<F: Future> Framed<F> {
+pin_project! {
+    #[project = InSlot]
+    enum Slot<F, B> {
+        Running { #[pin] future: F, beside: B },
+        Ended { beside: B },
+    }
+}
+
+impl<F> Framed<F> {
     /// Puts `future` into a frame that is given at each poll.
     pub fn new(future: F) -> Framed<F> {
-        Framed {
-            future: Some(future),
-        }
+        Framed::with(future, ())
     }
 
     /// One that holds no future.
     #[must_use]
     pub fn ended() -> Framed<F> {
-        Framed { future: None }
+        Framed {
+            slot: Slot::Ended { beside: () },
+        }
+    }
+}
+
+impl<F, B: Copy> Framed<F, B> {
+    /// As [`new`](Self::new), with something that its owner keeps there.
+    pub fn with(future: F, beside: B) -> Framed<F, B> {
+        Framed {
+            slot: Slot::Running { future, beside },
+        }
     }
 
+    /// What its owner keeps there.
+    #[inline]
+    pub fn beside(self: Pin<&mut Self>) -> &mut B {
+        match self.project().slot.project() {
+            InSlot::Running { beside, .. } | InSlot::Ended { beside } => beside,
+        }
+    }
+
+    /// Drops the future in place.
+    #[inline]
+    fn end(mut self: Pin<&mut Self>) {
+        let beside = *self.as_mut().beside();
+        self.project().slot.set(Slot::Ended { beside });
+    }
+}
+
+impl<F: Future, B: Copy> Framed<F, B> {
     /// Polls the future as part of scope-like code, in `frame`, which is hung below the current one.
     ///
     /// After `Ready` it stays `Ready(Cut)`.
@@ -109,16 +146,15 @@ impl<F: Future> Framed<F> {
     /// Drops the future in place, in `frame`, whatever state it is in.
     pub fn drop_in(self: Pin<&mut Self>, frame: &Frame) {
         let _entered = frame.enter_in_place();
-        self.project().future.set(None);
+        self.end();
     }
 
     fn poll_entered(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         entered: &Entered<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Step<F::Output>> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
+        let InSlot::Running { future, .. } = self.as_mut().project().slot.project() else {
             return Poll::Ready(Step::Cut);
         };
         let cancelled_before = entered.is_cancelled();
@@ -139,17 +175,16 @@ impl<F: Future> Framed<F> {
                 }
             },
         };
-        this.future.set(None);
+        self.end();
         Poll::Ready(step)
     }
 }
 
-impl<F> fmt::Debug for Framed<F> {
+impl<F, B> fmt::Debug for Framed<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.future.is_some() {
-            "running"
-        } else {
-            "ended"
+        let state = match self.slot {
+            Slot::Running { .. } => "running",
+            Slot::Ended { .. } => "ended",
         };
         write!(f, "Framed({state})")
     }
