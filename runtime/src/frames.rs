@@ -7,8 +7,10 @@
 //! costs no stack, and no walk wakes or drops a waker while the tree is borrowed: wakers are foreign
 //! code and may come back here.
 
+mod extras;
 mod looking;
 mod node;
+mod places;
 mod short;
 mod stranded;
 mod tree;
@@ -78,19 +80,32 @@ pub(crate) fn insert(label: Label) -> FrameId {
         // what is made then goes with its owner.
         let _gone = REAPER.try_with(|_| ());
     }
-    with(|frames| frames.insert(label))
+    let (origin, name) = label.into_parts();
+    let id = with(|frames| frames.insert(origin, None));
+    if let Some(name) = name {
+        name_anew(id, name);
+    }
+    id
 }
 
 /// Makes a frame below `parent`, for a task that is polled there and nowhere else.
 pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
-    with(|frames| {
-        let id = frames.insert(label);
-        if frames.is_live(parent) {
-            let effective = frames.link(id.index, parent.index);
-            frames.node(id.index).set(EFFECTIVE, effective);
+    let (origin, name) = label.into_parts();
+    let id = with(|frames| {
+        let Some(above) = frames.node_of(parent) else {
+            return frames.insert(origin, None);
+        };
+        let effective = above.is(EFFECTIVE);
+        let id = frames.insert_below(parent.index, origin, None);
+        if effective {
+            frames.node(id.index).set(EFFECTIVE, true);
         }
         id
-    })
+    });
+    if let Some(name) = name {
+        name_anew(id, name);
+    }
+    id
 }
 
 /// Takes the frame out of the tree; its child frames are handed over to the one around it.
@@ -102,11 +117,15 @@ pub(crate) fn remove(id: FrameId) {
         if !is_leaf || waits::is_watched() || stranded::are_there() {
             return None;
         }
-        frames.unlink(id.index);
-        Some(frames.vacate(id.index))
+        Some(frames.take_out(id.index))
     });
     match leaf {
-        Some(contents) => drop(contents),
+        Some((waker, contents)) => {
+            drop(waker);
+            if let Some(contents) = contents {
+                contents.drop();
+            }
+        }
         None => remove_any(id),
     }
 }
@@ -130,7 +149,7 @@ fn remove_any(id: FrameId) {
             frames.hand_over_children(id.index, parent, &mut woken);
             frames.update_context();
         }
-        Some((frames.vacate(id.index), woken))
+        Some((frames.take_out(id.index), woken))
     });
     let Some((contents, woken)) = removed else {
         return;
@@ -164,8 +183,10 @@ pub(crate) fn arrive(id: FrameId) -> bool {
         if is_alone && !stranded::are_there() {
             // Most frames come here once: there is nothing to refresh but the frame itself.
             let from_outside = frames.link(id.index, parent);
+            let node = &frames.nodes[id.index as usize];
+            let has_cause = frames.cause(node).is_some();
+            let effective = has_cause || (from_outside && !node.is(SHIELD));
             let node = frames.node(id.index);
-            let effective = node.cause().is_some() || (from_outside && !node.is(SHIELD));
             node.set(EFFECTIVE, effective);
             return Some(effective);
         }
@@ -227,7 +248,11 @@ pub(crate) fn detach(id: FrameId) {
 /// Cancels the frame with everything below it down to the shields. `false`: it was cancelled before;
 /// the first cause stays. A scope's name is added to the cause.
 pub(crate) fn cancel(id: FrameId, cause: Cancelled) -> bool {
-    if !with(|frames| frames.is_live(id) && frames.node(id.index).cause().is_none()) {
+    let is_first = |frames: &mut Frames| {
+        let node = &frames.nodes[id.index as usize];
+        frames.cause(node).is_none()
+    };
+    if !with(|frames| frames.is_live(id) && is_first(frames)) {
         return false;
     }
     let scope = label(id).filter(|label| label.kind() == FrameKind::Scope);
@@ -236,7 +261,7 @@ pub(crate) fn cancel(id: FrameId, cause: Cancelled) -> bool {
         None => cause,
     };
     change(|frames, woken| {
-        frames.node(id.index).set_cause(Rc::new(cause));
+        frames.extra(id.index).rare().cause = Some(Rc::new(cause));
         frames.refresh(id.index, woken);
     });
     true
@@ -250,7 +275,15 @@ pub(crate) fn cancel_by_deadline(id: FrameId) {
 }
 
 pub(crate) fn set_name(id: FrameId, name: Arc<str>) {
-    let old = with(|frames| frames.node(id.index).set_name(name));
+    name_anew(id, Box::new(name));
+}
+
+#[cold]
+fn name_anew(id: FrameId, name: Box<Arc<str>>) {
+    let old = with(|frames| match frames.is_live(id) {
+        true => frames.extra(id.index).rare().name.replace(name),
+        false => Some(name),
+    });
     drop(old);
 }
 
@@ -311,7 +344,7 @@ pub(crate) enum Verdict {
 
 /// In so many polls in a row a guest must have been polled, having been woken before the first of
 /// them. `FuturesUnordered` polls what was woken within one or two.
-const UNTOUCHED_POLLS_MAX: u8 = 32;
+const UNTOUCHED_POLLS_MAX: u32 = 32;
 
 /// Guests are waited for, but only if somebody polls them. A task may hold on to a nursery or a shield
 /// that it has turned away from (`select(&mut nursery, ..)`, and then something else); waiting for that
@@ -333,11 +366,14 @@ pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
             return (Verdict::WaitAndSee, guests);
         }
         if node.is(TOUCHED) {
-            node.untouched = 0;
+            if frames.has_extra(id.index) {
+                frames.extra(id.index).untouched = 0;
+            }
             return (Verdict::Wait, guests);
         }
-        node.untouched += 1;
-        match node.untouched {
+        let extra = frames.extra(id.index);
+        extra.untouched += 1;
+        match extra.untouched {
             1 => frames.note_guests(id.index, &mut guests),
             polls if polls > UNTOUCHED_POLLS_MAX => return (Verdict::Cut, guests),
             _ => {}
@@ -352,7 +388,11 @@ pub(crate) fn set_deadline(id: FrameId, deadline: Option<Instant>) {
     if !is_live(id) {
         return;
     }
-    with(|frames| frames.node(id.index).deadline = deadline);
+    with(|frames| {
+        if deadline.is_some() || frames.has_extra(id.index) {
+            frames.extra(id.index).deadline = deadline;
+        }
+    });
 }
 
 pub(crate) fn set_listener(id: FrameId) {

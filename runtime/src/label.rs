@@ -26,19 +26,25 @@ pub enum FrameKind {
 /// What a frame is called and where it was made.
 #[derive(Clone)]
 pub struct Label {
-    kind: FrameKind,
     /// Boxed: few have one, and every task has a label.
     name: Option<Box<Arc<str>>>,
     origin: Origin,
 }
 
-/// Where a frame comes from.
+/// What a label tells without a name.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
-    type_name: fn() -> &'static str,
-    site: &'static Location<'static>,
+    pub(crate) kind: FrameKind,
+    pub(crate) place: Place,
     /// When it was made, as the loop's last look at the clock told.
-    since: Moment,
+    pub(crate) since: Moment,
+}
+
+/// Where a frame comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) type_name: fn() -> &'static str,
+    pub(crate) site: &'static Location<'static>,
 }
 
 impl Label {
@@ -46,27 +52,25 @@ impl Label {
     #[must_use]
     pub fn of<T: ?Sized>(kind: FrameKind, site: &'static Location<'static>) -> Label {
         Label {
-            kind,
             name: None,
             origin: Origin {
-                type_name: std::any::type_name::<T>,
-                site,
+                kind,
+                place: Place {
+                    type_name: std::any::type_name::<T>,
+                    site,
+                },
                 since: Moment::of_turn(),
             },
         }
     }
 
-    pub(crate) fn from_parts(
-        kind: FrameKind,
-        origin: Origin,
-        name: Option<Box<Arc<str>>>,
-    ) -> Label {
-        Label { kind, name, origin }
+    pub(crate) fn from_parts(origin: Origin, name: Option<Box<Arc<str>>>) -> Label {
+        Label { name, origin }
     }
 
     #[inline]
-    pub(crate) fn into_parts(self) -> (FrameKind, Origin, Option<Box<Arc<str>>>) {
-        (self.kind, self.origin, self.name)
+    pub(crate) fn into_parts(self) -> (Origin, Option<Box<Arc<str>>>) {
+        (self.origin, self.name)
     }
 
     /// The same label with a name.
@@ -79,13 +83,13 @@ impl Label {
     /// What the frame stands for.
     #[must_use]
     pub fn kind(&self) -> FrameKind {
-        self.kind
+        self.origin.kind
     }
 
     /// Where it was made.
     #[must_use]
     pub fn site(&self) -> &'static Location<'static> {
-        self.origin.site
+        self.origin.place.site
     }
 
     /// When it was made, to the turn of the loop; `None` outside a run.
@@ -105,7 +109,7 @@ impl Label {
     pub fn name(&self) -> Arc<str> {
         match &self.name {
             Some(name) => Arc::clone(name),
-            None => Arc::from(readable(&(self.origin.type_name)())),
+            None => Arc::from(readable(&(self.origin.place.type_name)())),
         }
     }
 }

@@ -98,7 +98,10 @@ pub(crate) fn own_cause(id: FrameId) -> Option<Rc<Cancelled>> {
     if !is_live(id) {
         return None;
     }
-    with(|frames| frames.node(id.index).cause().cloned())
+    with(|frames| {
+        let node = &frames.nodes[id.index as usize];
+        frames.cause(node).cloned()
+    })
 }
 
 pub(crate) fn effective_cause(id: FrameId) -> Option<Rc<Cancelled>> {
@@ -110,7 +113,7 @@ pub(crate) fn effective_cause(id: FrameId) -> Option<Rc<Cancelled>> {
 
 pub(crate) fn label(id: FrameId) -> Option<Label> {
     with(|frames| match frames.is_live(id) {
-        true => frames.node(id.index).label(),
+        true => frames.label(&frames.nodes[id.index as usize]),
         false => None,
     })
 }
@@ -125,7 +128,8 @@ pub(crate) fn effective_deadline(index: u32) -> Result<Option<Instant>, Rc<Cance
         let mut least: Option<Instant> = None;
         while at != NO_FRAME {
             let node = &frames.nodes[at as usize];
-            least = match (least, node.deadline) {
+            let own = frames.extra_of(node).and_then(|extra| extra.deadline);
+            least = match (least, own) {
                 (Some(least), Some(own)) => Some(least.min(own)),
                 (least, own) => least.or(own),
             };
@@ -152,7 +156,7 @@ pub(crate) fn tasks_below(id: FrameId) -> Vec<Label> {
         while let Some(at) = next {
             let node = &frames.nodes[at as usize];
             if node.kind() == FrameKind::Task {
-                labels.extend(node.label());
+                labels.extend(frames.label(node));
             }
             next = frames.next(id.index, at, true);
         }
@@ -165,12 +169,12 @@ pub(crate) fn task_label(index: u32) -> Option<Label> {
     with(|frames| {
         let mut at = index;
         while at != NO_FRAME {
-            let node = frames.node(at);
+            let node = &frames.nodes[at as usize];
             if matches!(
                 node.kind(),
                 FrameKind::Task | FrameKind::Body | FrameKind::Main
             ) {
-                return node.label();
+                return frames.label(node);
             }
             at = node.parent;
         }

@@ -1,15 +1,12 @@
-//! One frame, in 96 bytes: a million parked tasks have a million of these.
+//! One frame, in 56 bytes: a million parked tasks have a million of these.
 
-use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
 
-use super::short::OwnTimer;
-use crate::cancelled::Cancelled;
+use super::extras::ExtraKey;
+use super::places::PlaceKey;
 use crate::context::NO_FRAME;
-use crate::label::{FrameKind, Label, Origin};
-use crate::timers::TimerKey;
+use crate::label::{FrameKind, Origin};
+use crate::moment::Moment;
 
 /// Waited for by the frames around it.
 pub(super) const GUEST: Bit = Bit(1);
@@ -34,23 +31,14 @@ pub(super) struct Node {
     pub(super) prev: u32,
     pub(super) next: u32,
     pub(super) guests: u32,
-    /// The timer that the frame's deadline has, once the loop has looked.
-    pub(super) timer: TimerKey,
+    /// What few frames have.
+    pub(super) extra: ExtraKey,
+    pub(super) place: PlaceKey,
     bits: u8,
-    /// Polls in a row, while it was cancelled, in which no child frame that holds it was polled.
-    pub(super) untouched: u8,
     kind: FrameKind,
-    origin: Option<Origin>,
     pub(super) waker: Option<Waker>,
-    pub(super) deadline: Option<Instant>,
-    rare: Option<Box<Rare>>,
-}
-
-/// What few frames have.
-#[derive(Default)]
-struct Rare {
-    name: Option<Box<Arc<str>>>,
-    cause: Option<Rc<Cancelled>>,
+    /// When it was made.
+    pub(super) since: Moment,
 }
 
 impl Node {
@@ -62,38 +50,31 @@ impl Node {
             prev: NO_FRAME,
             next: NO_FRAME,
             guests: 0,
-            timer: TimerKey::NONE,
+            extra: ExtraKey::NONE,
+            place: PlaceKey::NONE,
             bits: 0,
-            untouched: 0,
             kind: FrameKind::Scope,
-            origin: None,
             waker: None,
-            deadline: None,
-            rare: None,
+            since: Moment::NONE,
         }
     }
 
     #[inline]
-    pub(super) fn occupy(&mut self, generation: u32, label: Label) {
-        let (kind, origin, name) = label.into_parts();
+    pub(super) fn occupy(&mut self, generation: u32, origin: &Origin, place: PlaceKey) {
         self.generation = generation;
-        self.kind = kind;
-        self.origin = Some(origin);
-        if let Some(name) = name {
-            self.rare().name = Some(name);
-        }
+        self.kind = origin.kind;
+        self.place = place;
+        self.since = origin.since;
     }
 
-    /// Makes it vacant; what has a destructor is given back to be dropped outside.
+    /// Makes it vacant. What it had is given back: the waker to be dropped outside, the key to be removed.
     #[inline]
-    pub(super) fn vacate(&mut self) -> impl Sized + use<> {
+    pub(super) fn vacate(&mut self) -> (Option<Waker>, ExtraKey) {
         self.generation = 0;
         self.guests = 0;
         self.bits = 0;
-        self.untouched = 0;
-        self.deadline = None;
-        let timer = OwnTimer(std::mem::replace(&mut self.timer, TimerKey::NONE));
-        (self.waker.take(), self.rare.take(), timer)
+        let extra = std::mem::replace(&mut self.extra, ExtraKey::NONE);
+        (self.waker.take(), extra)
     }
 
     #[inline]
@@ -113,36 +94,13 @@ impl Node {
     pub(super) fn kind(&self) -> FrameKind {
         self.kind
     }
-
-    pub(super) fn label(&self) -> Option<Label> {
-        let name = self.rare.as_ref().and_then(|rare| rare.name.clone());
-        Some(Label::from_parts(self.kind, self.origin?, name))
-    }
-
-    /// Gives it a name; the old one is given back.
-    pub(super) fn set_name(&mut self, name: Arc<str>) -> impl Sized + use<> {
-        self.rare().name.replace(Box::new(name))
-    }
-
-    #[inline]
-    pub(super) fn cause(&self) -> Option<&Rc<Cancelled>> {
-        self.rare.as_ref()?.cause.as_ref()
-    }
-
-    pub(super) fn set_cause(&mut self, cause: Rc<Cancelled>) {
-        self.rare().cause = Some(cause);
-    }
-
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn a_frame_takes_96_bytes() {
-        assert_eq!(size_of::<super::Node>(), 96);
+    fn a_frame_takes_56_bytes() {
+        assert_eq!(size_of::<super::Node>(), 56);
     }
 }

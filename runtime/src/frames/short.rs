@@ -5,7 +5,7 @@ use std::mem;
 use std::time::Instant;
 
 use super::tree::FrameId;
-use super::{insert, set_deadline, stranded, with};
+use super::{insert, name_anew, set_deadline, stranded, with};
 use crate::context::{self, NO_FRAME};
 use crate::core;
 use crate::label::Label;
@@ -21,12 +21,12 @@ pub(crate) fn insert_below_current(label: Label, deadline: Option<Instant>) -> F
         set_deadline(id, deadline);
         return id;
     }
-    with(|frames| {
-        let id = frames.insert(label);
-        frames.node(id.index).deadline = deadline;
-        frames.link(id.index, parent);
-        id
-    })
+    let (origin, name) = label.into_parts();
+    let id = with(|frames| frames.insert_below(parent, origin, deadline));
+    if let Some(name) = name {
+        name_anew(id, name);
+    }
+    id
 }
 
 /// Has the frame cancelled at its deadline. It costs a timer only if the frame is still there when the loop looks
@@ -39,14 +39,20 @@ pub(crate) fn arm_deadline(id: FrameId) {
 
 /// When the frame is to be cancelled, if it is still there.
 pub(crate) fn deadline(id: FrameId) -> Option<Instant> {
-    with(|frames| frames.node_of(id)?.deadline)
+    with(|frames| {
+        let node = frames.nodes.get(id.index as usize)?;
+        if node.generation != id.generation {
+            return None;
+        }
+        frames.extra_of(node)?.deadline
+    })
 }
 
 /// Gives a live frame the timer of its deadline.
 pub(crate) fn set_timer(id: FrameId, timer: TimerKey) {
     let old = with(|frames| {
-        let node = frames.node_of(id)?;
-        Some(OwnTimer(mem::replace(&mut node.timer, timer)))
+        let extra = frames.is_live(id).then(|| frames.extra(id.index))?;
+        Some(OwnTimer(mem::replace(&mut extra.timer, timer)))
     });
     drop(old);
 }
@@ -54,8 +60,8 @@ pub(crate) fn set_timer(id: FrameId, timer: TimerKey) {
 /// The run that the frame's timer was armed in is over.
 pub(crate) fn forget_timer(id: FrameId) {
     with(|frames| {
-        if let Some(node) = frames.node_of(id) {
-            node.timer = TimerKey::NONE;
+        if frames.is_live(id) {
+            frames.extra(id.index).timer = TimerKey::NONE;
         }
     });
 }

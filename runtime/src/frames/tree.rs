@@ -1,11 +1,15 @@
 //! The tree itself: nodes in a slab, linked by indices. Pure data: nothing here wakes anybody.
 
 use std::rc::Rc;
+use std::task::Waker;
+use std::time::Instant;
 
+use super::extras::{Contents, Extras};
 use super::node::{EFFECTIVE, GUEST, LISTENER, Node, SHIELD, SHUTDOWN, STALLED};
+use super::places::{PlaceKey, Places};
 use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
-use crate::label::{FrameKind, Label};
+use crate::label::{FrameKind, Origin};
 use crate::room;
 
 /// Names a frame for as long as it lives; a stale one names nothing.
@@ -33,6 +37,8 @@ impl FrameId {
 
 pub(super) struct Frames {
     pub(super) nodes: Vec<Node>,
+    pub(super) extras: Extras,
+    pub(super) places: Places,
     /// The first vacant slot; each leads to the next one by its `next`.
     vacant: u32,
     live: usize,
@@ -44,6 +50,8 @@ impl Frames {
     pub(super) const fn new() -> Frames {
         Frames {
             nodes: Vec::new(),
+            extras: Extras::new(),
+            places: Places::new(),
             vacant: NO_FRAME,
             live: 0,
             inserted: 0,
@@ -80,19 +88,64 @@ impl Frames {
         (node.generation == id.generation).then_some(node)
     }
 
+    /// Makes a frame that hangs nowhere.
+    pub(super) fn insert(&mut self, origin: Origin, deadline: Option<Instant>) -> FrameId {
+        let place = self.place(&origin, deadline);
+        let index = self.take_vacant();
+        self.occupy(index, place, &origin, deadline)
+    }
+
+    /// Makes a frame below `parent`.
     #[inline(always)]
-    pub(super) fn insert(&mut self, label: Label) -> FrameId {
+    pub(super) fn insert_below(
+        &mut self,
+        parent: u32,
+        origin: Origin,
+        deadline: Option<Instant>,
+    ) -> FrameId {
+        let place = self.place(&origin, deadline);
+        let index = self.take_vacant();
+        self.link(index, parent);
+        self.occupy(index, place, &origin, deadline)
+    }
+
+    /// Where a new frame notes its place. One with a limit in time has room for it beside that.
+    #[inline(always)]
+    fn place(&mut self, origin: &Origin, deadline: Option<Instant>) -> PlaceKey {
+        match deadline {
+            Some(_) => PlaceKey::NONE,
+            None => self.places.key(origin.place),
+        }
+    }
+
+    #[inline(always)]
+    fn take_vacant(&mut self) -> u32 {
         if self.vacant == NO_FRAME {
             self.grow();
         }
         let index = self.vacant;
+        self.vacant = std::mem::replace(&mut self.nodes[index as usize].next, NO_FRAME);
+        index
+    }
+
+    #[inline(always)]
+    fn occupy(
+        &mut self,
+        index: u32,
+        place: PlaceKey,
+        origin: &Origin,
+        deadline: Option<Instant>,
+    ) -> FrameId {
         // Never 0, which is for what is vacant.
-        self.inserted = self.inserted.checked_add(1).unwrap_or(1);
+        let generation = self.inserted.checked_add(1).unwrap_or(1);
+        self.inserted = generation;
         self.live += 1;
-        let generation = self.inserted;
         let node = &mut self.nodes[index as usize];
-        self.vacant = std::mem::replace(&mut node.next, NO_FRAME);
-        node.occupy(generation, label);
+        node.occupy(generation, origin, place);
+        if place == PlaceKey::NONE {
+            let place = Some(origin.place);
+            self.extras.insert(&mut node.extra, deadline, place);
+        }
         FrameId { index, generation }
     }
 
@@ -112,21 +165,25 @@ impl Frames {
         self.live
     }
 
-    /// Frees the slot of a frame that has been unlinked and has no children; what has a destructor
-    /// is given back to be dropped outside.
+    /// Takes out a frame that has no children; what has a destructor is given back to be dropped outside.
     #[inline(always)]
-    pub(super) fn vacate(&mut self, index: u32) -> impl Sized + use<> {
-        let vacant = std::mem::replace(&mut self.vacant, index);
+    pub(super) fn take_out(&mut self, index: u32) -> (Option<Waker>, Option<Contents>) {
         let node = &mut self.nodes[index as usize];
-        node.next = vacant;
-        let contents = node.vacate();
+        let parent = std::mem::replace(&mut node.parent, NO_FRAME);
+        let prev = std::mem::replace(&mut node.prev, NO_FRAME);
+        let next = std::mem::replace(&mut node.next, self.vacant);
+        let (waker, extra) = node.vacate();
+        self.vacant = index;
+        if parent != NO_FRAME {
+            self.close_gap(parent, prev, next);
+        }
+        let extra = self.extras.remove(extra);
         self.live -= 1;
         if self.live == 0 {
             // The last one. Nobody else frees the slab at the end of the thread.
-            self.nodes = Vec::new();
-            self.vacant = NO_FRAME;
+            *self = self.emptied();
         }
-        contents
+        (waker, extra)
     }
 
     pub(super) fn holds(&self, index: u32) -> bool {
@@ -159,6 +216,12 @@ impl Frames {
         }
         let prev = std::mem::replace(&mut node.prev, NO_FRAME);
         let next = std::mem::replace(&mut node.next, NO_FRAME);
+        self.close_gap(parent, prev, next);
+    }
+
+    /// Links the siblings of a child that is gone.
+    #[inline(always)]
+    fn close_gap(&mut self, parent: u32, prev: u32, next: u32) {
         if prev == NO_FRAME {
             self.node(parent).first_child = next;
         } else {
@@ -225,7 +288,7 @@ impl Frames {
             let from_outside = node.parent != NO_FRAME
                 && !node.is(SHIELD)
                 && self.nodes[node.parent as usize].is(EFFECTIVE);
-            let effective = from_outside || node.cause().is_some();
+            let effective = from_outside || self.cause(node).is_some();
             let changed = node.is(EFFECTIVE) != effective;
             if changed {
                 let must_wake = match effective {
@@ -342,7 +405,7 @@ impl Frames {
             if !node.is(EFFECTIVE) {
                 break;
             }
-            if let Some(own) = node.cause() {
+            if let Some(own) = self.cause(node) {
                 cause = Some(own);
             }
             if node.is(SHIELD) || node.parent == NO_FRAME {
