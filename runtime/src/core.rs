@@ -14,7 +14,7 @@ use crate::context;
 use crate::frames;
 use crate::idlers::Idlers;
 use crate::inbox::Inbox;
-use crate::reactor::{Events, Reactor};
+use crate::reactor::{self, Events, Reactor};
 use crate::threads;
 use crate::timers::{self, Action};
 
@@ -228,7 +228,12 @@ impl Core {
 
     /// Looks at I/O without waiting, and wakes whom it concerns.
     pub(crate) fn poll_io(&self, events: &mut Events) -> io::Result<()> {
-        self.wait_io(Some(Duration::ZERO), events)
+        // Nobody asks for the time while the loop looks around.
+        context::forget_turn();
+        if self.reactor.is_empty() {
+            return Ok(());
+        }
+        self.reactor.wait(Some(Duration::ZERO), events, Waker::wake)
     }
 
     /// Blocks until there is I/O, a deadline, or a message from another thread.
@@ -237,10 +242,10 @@ impl Core {
             true => None,
             false => self.time_until_timer(),
         };
-        if timeout == Some(Duration::ZERO) || !self.inbox.fall_asleep() {
-            return self.poll_io(events);
+        match timeout {
+            Some(Duration::ZERO) => self.poll_io(events),
+            _ => self.sleep_for(timeout, events),
         }
-        self.wait_io(timeout, events)
     }
 
     fn time_until_timer(&self) -> Option<Duration> {
@@ -258,10 +263,18 @@ impl Core {
         timeout: Option<Duration>,
         events: &mut Events,
     ) -> io::Result<()> {
+        if self.reactor.is_empty() {
+            // None comes meanwhile: only this thread registers any.
+            context::forget_turn();
+            let timeout = timeout.map(|timeout| timeout.min(reactor::WAIT_MAX));
+            self.inbox.park(timeout);
+            return Ok(());
+        }
         if !self.inbox.fall_asleep() {
             return self.poll_io(events);
         }
-        self.wait_io(timeout, events)
+        context::forget_turn();
+        self.reactor.wait(timeout, events, Waker::wake)
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -273,12 +286,6 @@ impl Core {
         self.settle_timers();
         let at = timers::with(|timers| timers.next_deadline())?;
         self.epoch.checked_add(Duration::from_nanos(at))
-    }
-
-    fn wait_io(&self, timeout: Option<Duration>, events: &mut Events) -> io::Result<()> {
-        // Nobody asks for the time while the loop waits.
-        context::forget_turn();
-        self.reactor.wait(timeout, events, Waker::wake)
     }
 
     /// Armed timers.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::handshake::Handshake;
 use crate::prim::{ConcurrentQueue, PushError};
@@ -59,6 +60,12 @@ impl Inbox {
 
     pub(crate) fn fall_asleep(&self) -> bool {
         self.handshake.fall_asleep()
+    }
+
+    /// Blocks until there are messages, for at most `timeout`; the loop only, if nothing else can end its
+    /// wait.
+    pub(crate) fn park(&self, timeout: Option<Duration>) {
+        self.handshake.park(timeout);
     }
 
     pub(crate) fn len(&self) -> usize {

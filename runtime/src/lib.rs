@@ -55,6 +55,7 @@ pub mod to_thread;
 mod tree;
 mod turn;
 mod waits;
+mod word;
 
 pub use cancelled::{CancelKind, Cancelled};
 pub use canceller::Canceller;

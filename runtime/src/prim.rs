@@ -4,5 +4,9 @@
 
 pub(crate) use concurrent_queue::{ConcurrentQueue, PushError};
 pub(crate) use parking::{Parker, Unparker};
+#[allow(unused_imports, reason = "the portable word is made of it")]
+pub(crate) use std::sync::Condvar;
 pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+
+pub(crate) use crate::word::Word;

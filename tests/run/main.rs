@@ -5,3 +5,4 @@ mod runs;
 #[path = "../support/mod.rs"]
 mod support;
 mod time;
+mod wake_ups;

@@ -38,7 +38,7 @@ pub(crate) use sources::Source;
 
 /// The longest that one call to the system waits; the loop comes round and waits again. Systems
 /// refuse or misread timeouts beyond some point, and this is the nearest of those points: 24.8 days.
-const WAIT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+pub(crate) const WAIT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// The sources of a run and who waits for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,11 @@ impl Reactor {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
         }
+    }
+
+    /// Whether there is no source, so that a wait would end by a notification or in time only.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.is_empty()
     }
 
     /// What another thread ends a `wait` with: the one that goes on, or else the next.

@@ -387,6 +387,10 @@ impl Sources {
         })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.inner.borrow().slots.is_empty()
+    }
+
     pub(super) fn statistics(&self, backend: &'static str) -> IoStatistics {
         let inner = self.inner.borrow();
         let waiting = |direction: Direction| {

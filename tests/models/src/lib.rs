@@ -8,7 +8,8 @@
 //! `planted/` holds copies with bugs; a test for each shows that its model would have found it. Such a
 //! test runs itself in a child process, since a failing model aborts.
 //!
-//! What is not modelled: the orderings inside `Arc` and `concurrent-queue`. The queue's
+//! What is not modelled: the word that Linux' kernel waits for (its portable form is), and the orderings inside
+//! `Arc` and `concurrent-queue`. The queue's
 //! stand-in is a locked one whose length may be read stale. `LOOM_MAX_PREEMPTIONS` overrides a model's
 //! own bound, and `-- --nocapture` shows how many interleavings each has.
 #![cfg(test)]
@@ -35,6 +36,7 @@ shipped! {
     remote = "../../../runtime/src/remote.rs";
     task = "../../../runtime/src/task.rs";
     thread_bound = "../../../runtime/src/thread_bound.rs";
+    word = "../../../runtime/src/word/portable.rs";
 }
 
 #[path = "stand_in/context.rs"]

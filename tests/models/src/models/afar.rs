@@ -12,7 +12,7 @@ use crate::check::{check, check_within};
 use crate::planted::afar::{Bug, Planted};
 
 /// The word, or a copy with a bug.
-pub(crate) trait Word: Send + Sync + 'static {
+pub(crate) trait Mark: Send + Sync + 'static {
     fn begin(&self) -> bool;
     fn posting(&self) -> bool;
     fn take(&self);
@@ -28,7 +28,7 @@ impl Drop for Count<'_> {
     }
 }
 
-impl Word for Afar {
+impl Mark for Afar {
     fn begin(&self) -> bool {
         Afar::begin(self)
     }
@@ -56,7 +56,7 @@ struct Task<W> {
     done: Vec<AtomicUsize>,
 }
 
-impl<W: Word> Task<W> {
+impl<W: Mark> Task<W> {
     fn new(word: W, threads: usize) -> Arc<Task<W>> {
         Arc::new(Task {
             word,
@@ -105,7 +105,7 @@ impl<W: Word> Task<W> {
     }
 }
 
-fn wakers<W: Word>(task: &Arc<Task<W>>, wakes: usize) -> Vec<thread::JoinHandle<()>> {
+fn wakers<W: Mark>(task: &Arc<Task<W>>, wakes: usize) -> Vec<thread::JoinHandle<()>> {
     let threads = (0..task.done.len()).map(|me| {
         let task = task.clone();
         thread::spawn(move || {
@@ -120,7 +120,7 @@ fn wakers<W: Word>(task: &Arc<Task<W>>, wakes: usize) -> Vec<thread::JoinHandle<
 }
 
 /// The task is polled until it has seen all that the threads did.
-fn what_was_done_is_seen<W: Word>(word: W, threads: usize, wakes: usize) {
+fn what_was_done_is_seen<W: Mark>(word: W, threads: usize, wakes: usize) {
     let task = Task::new(word, threads);
     let threads = wakers(&task, wakes);
     let has_seen_all = || {
@@ -139,7 +139,7 @@ fn what_was_done_is_seen<W: Word>(word: W, threads: usize, wakes: usize) {
 }
 
 /// The task ends while threads wake it.
-fn the_queue_is_there<W: Word>(word: W, threads: usize, takes: bool) {
+fn the_queue_is_there<W: Mark>(word: W, threads: usize, takes: bool) {
     let task = Task::new(word, threads);
     let threads = wakers(&task, 1);
     if takes && *task.posted.lock().unwrap() > 0 {

@@ -15,6 +15,7 @@ pub(crate) trait Bell: Send + Sync + 'static {
     fn ring(&self) -> bool;
     fn take(&self) -> bool;
     fn fall_asleep(&self) -> bool;
+    fn park(&self);
 }
 
 impl Bell for Handshake {
@@ -29,11 +30,33 @@ impl Bell for Handshake {
     fn fall_asleep(&self) -> bool {
         Handshake::fall_asleep(self)
     }
+
+    fn park(&self) {
+        Handshake::park(self, None);
+    }
+}
+
+/// What the loop sleeps on, time after time: the reactor, or the bell itself.
+#[derive(Clone, Copy)]
+enum Sleeps {
+    InReactor,
+    Parked,
+    ByTurns,
+}
+
+impl Sleeps {
+    fn is_parked(self, time: usize) -> bool {
+        match self {
+            Sleeps::InReactor => false,
+            Sleeps::Parked => true,
+            Sleeps::ByTurns => time % 2 == 0,
+        }
+    }
 }
 
 /// `ringers` threads leave work and ring; the loop looks for work only when `take` tells it to. The
 /// work is stored without any ordering, so it is the handshake that has to make it seen.
-fn work_is_found<B: Bell>(bell: B, ringers: usize) {
+fn work_is_found<B: Bell>(bell: B, ringers: usize, how: Sleeps) {
     let bell = Arc::new(bell);
     let sleeper = Sleeper::new();
     let work: Arc<Vec<_>> = Arc::new((0..ringers).map(|_| AtomicBool::new(false)).collect());
@@ -49,11 +72,13 @@ fn work_is_found<B: Bell>(bell: B, ringers: usize) {
         })
         .collect();
     let mut sleeps = 0;
-    loop {
+    for time in 0.. {
         if bell.take() && work.iter().all(|done| done.load(Ordering::Relaxed)) {
             break;
         }
-        if bell.fall_asleep() {
+        if how.is_parked(time) {
+            bell.park();
+        } else if bell.fall_asleep() {
             sleeps += 1;
             sleeper.sleep();
         }
@@ -101,12 +126,27 @@ fn a_ring_during_take_is_kept<B: Bell>(bell: B) {
 
 #[test]
 fn one_ringer_is_never_missed() {
-    check(|| work_is_found(Handshake::new(), 1));
+    check(|| work_is_found(Handshake::new(), 1, Sleeps::InReactor));
+}
+
+#[test]
+fn one_ringer_is_never_missed_by_a_loop_that_is_parked() {
+    check(|| work_is_found(Handshake::new(), 1, Sleeps::Parked));
+}
+
+#[test]
+fn two_ringers_are_never_missed_by_a_loop_that_is_parked() {
+    check_within(3, || work_is_found(Handshake::new(), 2, Sleeps::Parked));
+}
+
+#[test]
+fn two_ringers_are_never_missed_by_a_loop_that_sleeps_both_ways() {
+    check_within(3, || work_is_found(Handshake::new(), 2, Sleeps::ByTurns));
 }
 
 #[test]
 fn two_ringers_are_never_missed() {
-    check_within(4, || work_is_found(Handshake::new(), 2));
+    check_within(4, || work_is_found(Handshake::new(), 2, Sleeps::InReactor));
 }
 
 #[test]
@@ -125,20 +165,28 @@ fn ringing_while_the_loop_wakes_is_kept() {
 }
 
 caught!(ring_that_loads_and_stores, "deadlock", || {
-    work_is_found(Planted::new(Bug::RingStores), 1)
+    work_is_found(Planted::new(Bug::RingStores), 1, Sleeps::InReactor)
 });
 caught!(ring_that_tells_two, "ringers told to notify", || {
     one_notifies(Planted::new(Bug::RingStores), 2)
 });
 caught!(ring_without_release, "deadlock", || {
-    work_is_found(Planted::new(Bug::RingRelaxed), 1)
+    work_is_found(Planted::new(Bug::RingRelaxed), 1, Sleeps::InReactor)
 });
 caught!(take_that_stores, "the ringing was forgotten", || {
     a_ring_during_take_is_kept(Planted::new(Bug::TakeStores))
 });
 caught!(take_without_acquire, "deadlock", || {
-    work_is_found(Planted::new(Bug::TakeRelaxed), 1)
+    work_is_found(Planted::new(Bug::TakeRelaxed), 1, Sleeps::InReactor)
 });
 caught!(falling_asleep_by_a_store, "deadlock", || {
-    work_is_found(Planted::new(Bug::SleepStores), 1)
+    work_is_found(Planted::new(Bug::SleepStores), 1, Sleeps::InReactor)
 });
+caught!(parking_by_a_store, "deadlock", || {
+    work_is_found(Planted::new(Bug::ParkStores), 1, Sleeps::Parked)
+});
+caught!(
+    waking_the_reactor_though_the_loop_is_parked,
+    "deadlock",
+    || { work_is_found(Planted::new(Bug::RingsElsewhere), 1, Sleeps::Parked) }
+);

@@ -15,6 +15,7 @@ pub(crate) trait Door: Send + Sync + 'static {
     fn post(&self, message: Message) -> Result<(), Message>;
     fn take(&self) -> bool;
     fn fall_asleep(&self) -> bool;
+    fn park(&self);
     fn len(&self) -> usize;
     fn pop(&self) -> Option<Message>;
     fn close(&self);
@@ -31,6 +32,10 @@ impl Door for Inbox {
 
     fn fall_asleep(&self) -> bool {
         Inbox::fall_asleep(self)
+    }
+
+    fn park(&self) {
+        Inbox::park(self, None);
     }
 
     fn len(&self) -> usize {
@@ -74,6 +79,19 @@ pub(super) fn call(message: Message) {
 
 /// `posters` threads post a closure each to a run that ends when `wait_for` of them have run.
 fn accepted_is_handled<D: Door>(make: fn(Notifier) -> D, posters: usize, wait_for: usize) {
+    accepted_is_handled_by(make, posters, wait_for, |inbox, sleeper| {
+        if inbox.fall_asleep() {
+            sleeper.sleep();
+        }
+    });
+}
+
+fn accepted_is_handled_by<D: Door>(
+    make: fn(Notifier) -> D,
+    posters: usize,
+    wait_for: usize,
+    sleep: fn(&D, &Sleeper),
+) {
     let sleeper = Sleeper::new();
     let inbox = Arc::new(make(sleeper.notifier()));
     let runs: Arc<Vec<_>> = Arc::new((0..posters).map(|_| AtomicUsize::new(0)).collect());
@@ -98,8 +116,8 @@ fn accepted_is_handled<D: Door>(make: fn(Notifier) -> D, posters: usize, wait_fo
             call(message);
             handled += 1;
         });
-        if handled < wait_for && inbox.fall_asleep() {
-            sleeper.sleep();
+        if handled < wait_for {
+            sleep(&inbox, &sleeper);
         }
     }
     close(&*inbox, call);
@@ -163,8 +181,8 @@ fn order_is_kept() {
     };
     while next.load(Ordering::Relaxed) < 3 {
         read_inbox(&*inbox, call);
-        if next.load(Ordering::Relaxed) < 3 && inbox.fall_asleep() {
-            sleeper.sleep();
+        if next.load(Ordering::Relaxed) < 3 {
+            Door::park(&*inbox);
         }
     }
     thread.join().unwrap();
@@ -188,6 +206,13 @@ fn one_posts_while_the_other_ends_the_run() {
 #[test]
 fn two_are_waited_for() {
     check_within(4, || accepted_is_handled(Inbox::new, 2, 2));
+}
+
+#[test]
+fn two_are_waited_for_by_a_loop_that_is_parked() {
+    check_within(3, || {
+        accepted_is_handled_by(Inbox::new, 2, 2, |inbox, _| Door::park(inbox));
+    });
 }
 
 #[test]

@@ -9,11 +9,13 @@ mod link;
 mod main_waker;
 mod remote;
 mod task;
+mod word;
 
-pub(crate) use afar::{Count, Word};
+pub(crate) use afar::{Count, Mark};
 pub(crate) use canceller::Request;
 pub(crate) use handshake::Bell;
 pub(crate) use idle::Seats;
 pub(crate) use inbox::Door;
 pub(crate) use main_waker::MainBell;
 pub(crate) use remote::Shelf;
+pub(crate) use word::Waits;

@@ -1,6 +1,6 @@
 //! The word by which other threads wake a task, with a bug.
 
-use crate::models::{Count, Word};
+use crate::models::{Count, Mark};
 use crate::prim::{AtomicU8, Ordering};
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,7 +41,7 @@ impl Planted {
     }
 }
 
-impl Word for Planted {
+impl Mark for Planted {
     fn begin(&self) -> bool {
         let mut now = self.state.load(Ordering::Relaxed);
         loop {

@@ -1,11 +1,12 @@
 //! The handshake with a bug.
 
 use crate::models::Bell;
-use crate::prim::{AtomicU8, Ordering};
+use crate::prim::{Ordering, Word};
 
-const RUNNING: u8 = 0;
-const NOTIFIED: u8 = 1;
-const SLEEPING: u8 = 2;
+const RUNNING: u32 = 0;
+const NOTIFIED: u32 = 1;
+const SLEEPING: u32 = 2;
+const PARKED: u32 = 3;
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Bug {
@@ -19,25 +20,29 @@ pub(crate) enum Bug {
     TakeRelaxed,
     /// `fall_asleep` reads and then writes.
     SleepStores,
+    /// So does `park`.
+    ParkStores,
+    /// `ring` has the reactor notified, whatever the loop sleeps on.
+    RingsElsewhere,
 }
 
 pub(crate) struct Planted {
-    state: AtomicU8,
+    state: Word,
     bug: Bug,
 }
 
 impl Planted {
     pub(crate) fn new(bug: Bug) -> Planted {
         Planted {
-            state: AtomicU8::new(RUNNING),
+            state: Word::new(RUNNING),
             bug,
         }
     }
 
-    fn swap(&self, state: u8, stores: Bug, relaxed: Bug) -> u8 {
+    fn swap(&self, state: u32, stores: Bug, relaxed: Bug) -> u32 {
         if self.bug == stores {
             let old = self.state.load(Ordering::Acquire);
-            self.state.store(state, Ordering::Release);
+            self.state.swap(state, Ordering::Release);
             return old;
         }
         let order = match self.bug == relaxed {
@@ -48,9 +53,27 @@ impl Planted {
     }
 }
 
+impl Planted {
+    fn fall_asleep_as(&self, state: u32, stores: Bug) -> bool {
+        if self.bug == stores {
+            let awake = self.state.load(Ordering::Acquire) == RUNNING;
+            if awake {
+                self.state.swap(state, Ordering::Release);
+            }
+            return awake;
+        }
+        self.state.change(RUNNING, state)
+    }
+}
+
 impl Bell for Planted {
     fn ring(&self) -> bool {
-        self.swap(NOTIFIED, Bug::RingStores, Bug::RingRelaxed) == SLEEPING
+        let state = self.swap(NOTIFIED, Bug::RingStores, Bug::RingRelaxed);
+        if state == PARKED && self.bug != Bug::RingsElsewhere {
+            self.state.wake();
+            return false;
+        }
+        state == SLEEPING || state == PARKED
     }
 
     fn take(&self) -> bool {
@@ -61,15 +84,12 @@ impl Bell for Planted {
     }
 
     fn fall_asleep(&self) -> bool {
-        if self.bug == Bug::SleepStores {
-            let awake = self.state.load(Ordering::Acquire) == RUNNING;
-            if awake {
-                self.state.store(SLEEPING, Ordering::Release);
-            }
-            return awake;
+        self.fall_asleep_as(SLEEPING, Bug::SleepStores)
+    }
+
+    fn park(&self) {
+        if self.fall_asleep_as(PARKED, Bug::ParkStores) {
+            self.state.wait(PARKED, None);
         }
-        self.state
-            .compare_exchange(RUNNING, SLEEPING, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
     }
 }

@@ -69,6 +69,10 @@ impl Door for Planted {
         self.handshake.fall_asleep()
     }
 
+    fn park(&self) {
+        self.handshake.park(None);
+    }
+
     fn len(&self) -> usize {
         self.queue.len()
     }

@@ -7,3 +7,4 @@ pub(crate) mod idle;
 pub(crate) mod inbox;
 pub(crate) mod main_waker;
 pub(crate) mod remote;
+pub(crate) mod word;

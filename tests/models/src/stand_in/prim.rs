@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loom::sync::Condvar;
 use loom::sync::atomic::AtomicUsize;
 
-pub(crate) use loom::sync::Mutex;
+pub(crate) use crate::word::Word;
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+pub(crate) use loom::sync::{Condvar, Mutex};
 
 /// A locked queue whose length is read without the lock and without any ordering: whoever relies on
 /// it has to have been told by other means.
