@@ -22,6 +22,8 @@ pub(crate) struct Core {
     pub(crate) reactor: Reactor,
     pub(crate) inbox: Arc<Inbox>,
     clock: Rc<dyn Clock>,
+    /// The clock is the system's, by which nobody can tell a few microseconds from the kernel's own.
+    is_real: bool,
     /// The moment that the timers' nanoseconds are counted from.
     epoch: Instant,
     /// Kept between turns so that firing timers allocates nothing.
@@ -164,7 +166,7 @@ impl Drop for Installed {
 }
 
 impl Core {
-    pub(crate) fn new(clock: Rc<dyn Clock>) -> io::Result<Core> {
+    pub(crate) fn new(clock: Rc<dyn Clock>, is_real: bool) -> io::Result<Core> {
         let reactor = Reactor::new()?;
         let inbox = Arc::new(Inbox::new(reactor.notifier()));
         Ok(Core {
@@ -172,6 +174,7 @@ impl Core {
             inbox,
             epoch: clock.now(),
             clock,
+            is_real,
             wakers: Cell::default(),
             idlers: Idlers::default(),
             outside: Arc::default(),
@@ -250,7 +253,10 @@ impl Core {
 
     fn time_until_timer(&self) -> Option<Duration> {
         self.settle_timers();
-        let at = timers::with(|timers| timers.next_deadline())?;
+        let at = timers::with(|timers| match self.is_real {
+            true => timers.next_wake_up(),
+            false => timers.next_deadline(),
+        })?;
         Some(match self.epoch.checked_add(Duration::from_nanos(at)) {
             Some(deadline) => self.clock.time_until(deadline),
             None => Duration::MAX,
@@ -302,5 +308,41 @@ impl fmt::Debug for Core {
             .field("timers", &timers::with(|timers| timers.len()))
             .field("inbox", &self.inbox)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A time that stands still, so that what is waited for can be told exactly.
+    #[derive(Debug)]
+    struct Still(Instant);
+
+    impl Clock for Still {
+        fn now(&self) -> Instant {
+            self.0
+        }
+    }
+
+    fn waits_for(is_real: bool, deadlines: &[u64]) -> Option<Duration> {
+        let clock = Still(Instant::now());
+        let core = Core::new(Rc::new(clock), is_real).unwrap();
+        for &at in deadlines {
+            timers::with(|timers| timers.insert(at, Action::Call(Rc::new(|| ()))));
+        }
+        let timeout = core.time_until_timer();
+        timers::clear();
+        timeout
+    }
+
+    #[test]
+    fn only_by_the_system_s_clock_are_deadlines_waited_for_together() {
+        let close = [1_000_000, 1_000_700, 1_001_000];
+        let micros = |micros| Some(Duration::from_micros(micros));
+        assert_eq!(waits_for(true, &close), micros(1001));
+        assert_eq!(waits_for(false, &close), micros(1000));
+        assert_eq!(waits_for(true, &[1_000_000, 9_000_000]), micros(1000));
+        assert_eq!(waits_for(true, &[]), None);
     }
 }

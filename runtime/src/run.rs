@@ -50,6 +50,8 @@ pub fn run<F: Future>(main: F) -> F::Output {
 #[must_use = "it does nothing until `run` is called"]
 pub struct Builder {
     clock: Rc<dyn Clock>,
+    /// The clock is the system's.
+    is_real: bool,
     seed: Option<u64>,
     detect_deadlock: Option<bool>,
 }
@@ -93,6 +95,7 @@ impl Builder {
     pub fn new() -> Builder {
         Builder {
             clock: Rc::new(SystemClock),
+            is_real: true,
             seed: None,
             detect_deadlock: None,
         }
@@ -100,6 +103,7 @@ impl Builder {
 
     /// Takes the time from `clock`.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Builder {
+        self.is_real = (&clock as &dyn Any).is::<SystemClock>();
         self.clock = Rc::new(clock);
         self
     }
@@ -179,7 +183,7 @@ impl Builder {
         }
         let is_virtual = self.clock.autojump().is_some();
         let watched = self.detect_deadlock.unwrap_or(is_virtual);
-        let core = Rc::new(Core::new(self.clock).map_err(RunError::Reactor)?);
+        let core = Rc::new(Core::new(self.clock, self.is_real).map_err(RunError::Reactor)?);
         let _installed = core::install(Rc::clone(&core)).ok_or(RunError::Nested)?;
         let _settings = Settings::set(self.seed, watched);
         // Dropped after `main`: what its destructors hand in is still run.
@@ -386,5 +390,19 @@ pub fn describe(payload: &(dyn Any + Send)) -> &str {
         text
     } else {
         "a panic whose payload is no text"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::MockClock;
+
+    #[test]
+    fn the_system_s_clock_is_known_also_if_it_was_asked_for() {
+        assert!(Builder::new().is_real);
+        assert!(!Builder::new().clock(MockClock::new()).is_real);
+        let back = Builder::new().clock(MockClock::new()).clock(SystemClock);
+        assert!(back.is_real);
     }
 }

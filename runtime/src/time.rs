@@ -1,7 +1,8 @@
 //! Sleeping, and the time by the run's clock.
 //!
 //! Everything here wakes at its moment or after it, never before; how long after is up to the
-//! kernel's timer and to how busy the thread is.
+//! kernel's timer and to how busy the thread is. By the system's clock, deadlines within 8 µs of each other may be
+//! waited for together; one that stands alone never waits for another.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -60,6 +61,9 @@ fn later(now: Instant, duration: Duration) -> Instant {
 /// Waits until at least `duration` has passed, counted from the first poll.
 ///
 /// A duration of zero is a [`checkpoint`](crate::checkpoint()): everybody else gets a turn.
+///
+/// It never ends early. How late it ends is up to the kernel (some 50 µs on Linux, 3 with real-time priority)
+/// and to how busy the thread is; others that end within the next 8 µs may make it late by that much.
 ///
 /// # Cancel and drop
 /// Cancelled, the caller is cut off here. Dropped, the timer is gone.

@@ -7,6 +7,7 @@
 //! not: what they limit is over by then. Until the look they are *noted*, in the order of arming.
 
 mod heap;
+mod together;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -215,6 +216,12 @@ impl Timers {
         self.heap.first()
     }
 
+    /// The moment that the loop waits for by the system's clock, see [`together`].
+    pub(crate) fn next_wake_up(&self) -> Option<u64> {
+        let (first, next) = self.heap.first_few()?;
+        Some(together::wait_until(first, next))
+    }
+
     /// Takes out the first timer whose deadline is not after `now`.
     pub(crate) fn pop_expired(&mut self, now: u64) -> Option<Action> {
         let slot = self.heap.pop(now)?;
@@ -369,6 +376,25 @@ mod tests {
         assert_eq!(Rc::strong_count(&call), 1);
         let frame = timers.insert(3, Action::Cancel(FrameId::numbered(1)));
         assert!(matches!(timers.remove(frame), Some(Action::Cancel(_))));
+    }
+
+    #[test]
+    fn however_many_follow_closely_none_is_waited_for_too_long() {
+        let mut timers = Timers::new();
+        for number in 0..1000 {
+            // A chain in which each is close to the one before it.
+            let at = number * (together::WITHIN / 3) + number % 7;
+            timers.insert(at, Action::Cancel(FrameId::numbered(number as u32)));
+        }
+        let mut wake_ups = 0;
+        while let Some(first) = timers.next_deadline() {
+            let at = timers.next_wake_up().unwrap();
+            assert!((first..=first + together::WITHIN).contains(&at));
+            assert!(!fired(&mut timers, at).is_empty());
+            wake_ups += 1;
+        }
+        assert!(wake_ups < 700, "{wake_ups} wake-ups for 1000 deadlines");
+        assert_eq!(timers.next_wake_up(), None);
     }
 
     #[test]

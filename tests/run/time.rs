@@ -5,6 +5,7 @@
 //! sleeps for ever by hand (case 140): there is no such call, and a stray wake-up is harmless.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -458,6 +459,55 @@ fn a_clock_that_wakes_the_loop_too_early_costs_time_only() {
         let begin = Instant::now();
         sleep(5 * MILLI).await;
         assert!(begin.elapsed() >= 5 * MILLI);
+    });
+}
+
+#[test]
+fn a_clock_of_one_s_own_is_asked_for_the_first_deadline_however_close_the_next_is() {
+    /// The time stands still until it is asked for, and then is later than all deadlines.
+    #[derive(Debug)]
+    struct Asked(Instant, Rc<RefCell<Vec<Instant>>>);
+    impl Clock for Asked {
+        fn now(&self) -> Instant {
+            match self.1.borrow().is_empty() {
+                true => self.0,
+                false => self.0 + SECOND,
+            }
+        }
+        fn time_until(&self, deadline: Instant) -> Duration {
+            self.1.borrow_mut().push(deadline);
+            Duration::ZERO
+        }
+    }
+    let asked = Rc::<RefCell<Vec<Instant>>>::default();
+    let begin = Instant::now();
+    let clock = Asked(begin, Rc::clone(&asked));
+    run_with(Builder::new().clock(clock), async {
+        open_nursery(async |nursery| {
+            nursery.start_soon(sleep_until(begin + MILLI + Duration::from_nanos(1500)));
+            nursery.start_soon(sleep_until(begin + MILLI));
+        })
+        .await
+        .unwrap();
+    });
+    assert_eq!(*asked.borrow(), [begin + MILLI]);
+}
+
+#[test]
+fn deadlines_close_to_each_other_wake_nobody_early() {
+    run(async {
+        let first = Instant::now() + MILLI;
+        open_nursery(async |nursery| {
+            for number in 0..times(500, 20) as u32 {
+                nursery.start_soon(async move {
+                    let deadline = first + number * Duration::from_nanos(1300);
+                    sleep_until(deadline).await;
+                    assert!(Instant::now() >= deadline);
+                });
+            }
+        })
+        .await
+        .unwrap();
     });
 }
 

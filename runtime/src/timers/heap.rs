@@ -114,6 +114,16 @@ impl Heap {
         (self.len > 0).then(|| self.entry(0).at)
     }
 
+    /// The least moment, and those that stand right below it, the second least among them. There is
+    /// `u64::MAX` for what is not there.
+    pub(super) fn first_few(&self) -> Option<(u64, [u64; ARITY])> {
+        let below = match self.siblings.get(1) {
+            Some(Siblings(entries)) => entries.map(|entry| entry.at),
+            None => [u64::MAX; ARITY],
+        };
+        self.first().map(|first| (first, below))
+    }
+
     /// Takes out the first entry if it is not after `now`; its slot.
     pub(super) fn pop(&mut self, now: u64) -> Option<u32> {
         if self.first()? > now {
