@@ -26,6 +26,7 @@ mod label;
 mod line_buffer;
 mod main_waker;
 mod moment;
+mod notes;
 mod panics;
 mod prim;
 #[cfg(unix)]

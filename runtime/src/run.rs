@@ -26,7 +26,6 @@ use crate::label::{FrameKind, Label};
 use crate::main_waker::MainWaker;
 use crate::quiet::{Quiet, Waited};
 use crate::rng::Rng;
-use crate::tree::TaskTree;
 use crate::waits;
 
 /// Runs `main` and everything it starts on this thread, and returns its value when all is over.
@@ -104,6 +103,8 @@ impl Builder {
     /// Takes the time from `clock`.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Builder {
         self.is_real = (&clock as &dyn Any).is::<SystemClock>();
+        // A run in virtual time is watched.
+        waits::prepare();
         self.clock = Rc::new(clock);
         self
     }
@@ -145,6 +146,7 @@ impl Builder {
     /// assert!(matches!(result, Err(RunError::Deadlock(_))));
     /// ```
     pub fn detect_deadlock(mut self, detect: bool) -> Builder {
+        waits::prepare();
         self.detect_deadlock = Some(detect);
         self
     }
@@ -298,11 +300,14 @@ impl Loop<'_> {
             }
             let looked = if !woken.is_set() {
                 match quiet.wait(&woken) {
-                    Ok(Waited::Deadlock) => {
-                        let tree = TaskTree::below(Some(self.frame.id()), self.core.now());
-                        return self.panic.take().map_or(Ok(Err(Deadlock::new(tree))), Err);
-                    }
                     Ok(Waited::Awake) => Ok(()),
+                    Ok(Waited::Deadlock) => {
+                        match waits::deadlock(self.frame.id(), self.core.now()) {
+                            Some(found) => return self.panic.take().map_or(Ok(Err(found)), Err),
+                            // Only a run that is not watched, and such a one is not said to be dead.
+                            None => Ok(()),
+                        }
+                    }
                     Err(error) => Err(error),
                 }
             } else if context::is_time_to_look() {

@@ -17,7 +17,8 @@ use pin_project_lite::pin_project;
 use crate::context::{self, BUDGET};
 use crate::frames::{self, FrameId};
 use crate::label::{FrameKind, Label};
-use crate::waits;
+use crate::notes;
+use crate::waits::{self, take_step};
 
 type OnStep = Rc<dyn Fn(&Step) -> Proceed>;
 
@@ -64,7 +65,7 @@ fn words_of_task(task: FrameId) -> Vec<String> {
     let mut words = Vec::new();
     let mut stack = vec![task];
     while let Some(frame) = stack.pop() {
-        words.extend(waits::words(frame).0);
+        words.extend(notes::words(frame).0);
         let is_scope = |frame: &FrameId| {
             frames::label(*frame).is_some_and(|label| label.kind() == FrameKind::Scope)
         };
@@ -186,6 +187,7 @@ struct Stepped {
 
 impl Stepped {
     fn begin(on_step: OnStep) -> Stepped {
+        waits::prepare();
         let outer = ON_STEP.replace(Some(on_step));
         context::with(|context| {
             let left = context.budget.replace(0);
@@ -267,8 +269,8 @@ fn is_stepped(context: &context::Context) -> bool {
     context.full.get() == 0
 }
 
-#[cold]
-fn take_step(is_checkpoint: bool) -> Proceed {
+/// What [`take_step`] leads to.
+pub(crate) fn tell_of_step(is_checkpoint: bool) -> Proceed {
     // Not borrowed while it is called: it may do anything.
     let on_step = ON_STEP.with_borrow(Clone::clone);
     let task = frames::current().and_then(|current| frames::nearest(current, is_task));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::core;
 use crate::frames::{self, FrameId};
 use crate::label::{FrameKind, Label};
-use crate::waits;
+use crate::notes;
 
 /// So many lines of a tree are shown.
 const LINES_MAX: usize = 500;
@@ -108,7 +108,7 @@ fn describe(label: &Label, frame: FrameId, now: Instant) -> String {
     if frames::is_live_and_effective(frame) {
         line.push_str(", cancelled");
     }
-    let (mut words, are_old) = waits::words(frame);
+    let (mut words, are_old) = notes::words(frame);
     words.dedup();
     if is_running(frame) {
         line.push_str(", running");

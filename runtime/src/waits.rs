@@ -3,44 +3,50 @@
 //! Whoever returns `Pending` may say why. Nobody listens in an ordinary run, and then it costs a
 //! thread-local read; in a watched one the words are kept with the frame that is being polled, for the
 //! tree that a deadlock shows.
+//!
+//! What listens is reached through a table that is put in place by whoever asks for a watched run, or counts
+//! steps. Programs in which nobody does are linked without it. While there is no table no run is watched, so
+//! it does not matter what is said here then: it is what an ordinary run would do.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::sync::OnceLock;
+use std::task::{Context, Waker};
+use std::time::Instant;
 
 use crate::context;
+use crate::deadlock::Deadlock;
 use crate::frame::Entered;
-use crate::frames::{self, FrameId};
+use crate::frames::FrameId;
+use crate::notes;
+use crate::steps::{self, Proceed};
+use crate::tree::TaskTree;
 
-thread_local! {
-    static NOTES: RefCell<HashMap<FrameId, Notes>> = RefCell::default();
+struct Watching {
+    note: fn(String),
+    uncounted: fn(&Waker) -> Option<Waker>,
+    counted: fn(FrameId, &Waker) -> Waker,
+    has_foreign_wakers: fn() -> bool,
+    begin_poll: fn(FrameId),
+    forget: fn(FrameId),
+    forget_all: fn(),
+    deadlock: fn(FrameId, Instant) -> Deadlock,
+    take_step: fn(bool) -> Proceed,
 }
 
-/// What the last poll of a frame that said anything has said.
-#[derive(Default)]
-struct Notes {
-    words: Vec<String>,
-    /// A poll has begun since.
-    old: bool,
-    /// What its task is polled with.
-    counted: Option<(Arc<Counted>, Waker)>,
-}
+static WATCHING: OnceLock<Watching> = OnceLock::new();
 
-/// A waker whose clones are counted. Frames keep some, and Nestling's own primitives keep what is behind it
-/// (see [`own_waker`]); all others are in foreign hands, and may wake the task at any time.
-struct Counted {
-    inner: Waker,
-}
-
-impl Wake for Counted {
-    fn wake(self: Arc<Self>) {
-        self.inner.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.inner.wake_by_ref();
-    }
+/// To be called before a run is watched.
+pub(crate) fn prepare() {
+    WATCHING.get_or_init(|| Watching {
+        note: notes::note,
+        uncounted: notes::uncounted,
+        counted: notes::counted,
+        has_foreign_wakers: notes::has_foreign_wakers,
+        begin_poll: notes::begin_poll,
+        forget: notes::forget,
+        forget_all: notes::forget_all,
+        deadlock: |root, now| Deadlock::new(TaskTree::below(Some(root), now)),
+        take_step: steps::tell_of_step,
+    });
 }
 
 /// Says what the current task is about to wait for. To be called by a future before it returns
@@ -92,18 +98,6 @@ pub(crate) fn own(waker: &Waker) -> Waker {
     waker.clone()
 }
 
-/// What stands behind `waker`, if that is the one which the current task is polled with.
-#[cold]
-fn uncounted(waker: &Waker) -> Option<Waker> {
-    let current = frames::current()?;
-    with(|notes| {
-        let counted = |frame: FrameId| notes.get(&frame).and_then(|notes| notes.counted.as_ref());
-        let task = frames::nearest(current, |frame| counted(frame).is_some())?;
-        let (counted, _) = counted(task)?;
-        (Arc::as_ptr(counted).cast() == waker.data()).then(|| counted.inner.clone())
-    })
-}
-
 impl Entered<'_> {
     /// As [`waits_for`], of the frame that was entered.
     pub fn waits_for(&self, what: impl FnOnce() -> String) {
@@ -120,93 +114,70 @@ pub(crate) fn is_watched() -> bool {
 
 #[cold]
 fn note(what: String) {
-    let Some(frame) = frames::current() else {
-        return;
-    };
-    with(|notes| {
-        let notes = notes.entry(frame).or_default();
-        if std::mem::take(&mut notes.old) {
-            notes.words.clear();
-        }
-        notes.words.push(what);
-    });
+    if let Some(watching) = WATCHING.get() {
+        (watching.note)(what);
+    }
+}
+
+/// What stands behind `waker`, if that is the one which the current task is polled with.
+#[cold]
+fn uncounted(waker: &Waker) -> Option<Waker> {
+    (WATCHING.get()?.uncounted)(waker)
 }
 
 /// What the task or body in `frame` is to be polled with instead of `inner`.
 #[cold]
 pub(crate) fn counted(frame: FrameId, inner: &Waker) -> Waker {
-    let mut old = None;
-    let known = with(|notes| {
-        let notes = notes.entry(frame).or_default();
-        match &notes.counted {
-            Some((counted, waker)) if counted.inner.will_wake(inner) => Some(waker.clone()),
-            _ => {
-                old = notes.counted.take();
-                None
-            }
-        }
-    });
-    drop(old);
-    known.unwrap_or_else(|| {
-        let counted = Arc::new(Counted {
-            inner: inner.clone(),
-        });
-        let waker = Waker::from(Arc::clone(&counted));
-        let kept = Some((counted, waker.clone()));
-        with(|notes| notes.entry(frame).or_default().counted = kept);
-        waker
-    })
+    match WATCHING.get() {
+        Some(watching) => (watching.counted)(frame, inner),
+        None => inner.clone(),
+    }
 }
 
-/// Whether something that is not Nestling's holds a waker of some task: another library's future, another
-/// thread, or a set of futures, whatever waits in that.
+/// Whether something that is not Nestling's holds a waker of some task.
+#[cold]
 pub(crate) fn has_foreign_wakers() -> bool {
-    with(|notes| {
-        let mut counted = notes.values().filter_map(|notes| notes.counted.as_ref());
-        counted.any(|(counted, _)| {
-            // The two that are kept above.
-            let given_out = Arc::strong_count(counted) - 2;
-            given_out > frames::count_wakers(Arc::as_ptr(counted).cast())
-        })
-    })
+    match WATCHING.get() {
+        Some(watching) => (watching.has_foreign_wakers)(),
+        None => true,
+    }
 }
 
 /// The frame is about to be polled.
 #[cold]
 pub(crate) fn begin_poll(frame: FrameId) {
-    with(|notes| {
-        if let Some(notes) = notes.get_mut(&frame) {
-            notes.old = true;
-        }
-    });
+    if let Some(watching) = WATCHING.get() {
+        (watching.begin_poll)(frame);
+    }
 }
 
 /// The frame's future has ended.
 #[cold]
 pub(crate) fn forget(frame: FrameId) {
-    let _words = with(|notes| notes.remove(&frame));
+    if let Some(watching) = WATCHING.get() {
+        (watching.forget)(frame);
+    }
 }
 
 /// The run is over.
+#[cold]
 pub(crate) fn forget_all() {
-    let _words = with(std::mem::take);
+    if let Some(watching) = WATCHING.get() {
+        (watching.forget_all)();
+    }
 }
 
-/// What the frame's future said it waits for, and whether it has been polled since without saying
-/// anything. Then it may be a set that polls only what was woken, and still waits for that; or it waits
-/// for something foreign now.
-pub(crate) fn words(frame: FrameId) -> (Vec<String>, bool) {
-    with(|notes| {
-        notes
-            .get(&frame)
-            .map(|notes| (notes.words.clone(), notes.old))
-    })
-    .unwrap_or_default()
+/// The verdict on a run whose main future is in `root`.
+#[cold]
+pub(crate) fn deadlock(root: FrameId, now: Instant) -> Option<Deadlock> {
+    Some((WATCHING.get()?.deadlock)(root, now))
 }
 
-fn with<R: Default>(f: impl FnOnce(&mut HashMap<FrameId, Notes>) -> R) -> R {
-    // A destructor at the end of the thread may come here too late; there is nobody to tell then.
-    NOTES
-        .try_with(|notes| f(&mut notes.borrow_mut()))
-        .unwrap_or_default()
+/// Whoever counts steps is told of one.
+#[cold]
+pub(crate) fn take_step(is_checkpoint: bool) -> Proceed {
+    match WATCHING.get() {
+        Some(watching) => (watching.take_step)(is_checkpoint),
+        None => Proceed::Now,
+    }
 }
