@@ -119,7 +119,7 @@ pub(crate) use self::tree::{TaskPhrase, fmt_debug};
 /// first leaf: what failed first is what set the rest off, more often than not. To look for an
 /// error by its type, prefer [`find`](MultiError::find), which sees all of them.
 pub struct MultiError {
-    /// Empty only while `split` has taken a level apart, and in what it then throws away.
+    /// Empty only while it is taken apart, and in what is then thrown away.
     errors: Vec<TaskError>,
 }
 

@@ -1,7 +1,7 @@
 //! What an error is, seen from the tree: a level, a wrapper around something, or a leaf.
 
 use std::error::Error;
-use std::slice;
+use std::{mem, slice};
 
 use super::{MultiError, TaskError};
 use crate::error::{BoxError, NurseryError, StartError};
@@ -19,6 +19,8 @@ pub(super) enum Layer<'a> {
 }
 
 impl<'a> Layer<'a> {
+    // Many ask, none of them often: not a copy for each.
+    #[inline(never)]
     pub(super) fn of(error: &'a (dyn Error + 'static)) -> Layer<'a> {
         if let Some(multi) = error.downcast_ref::<MultiError>() {
             return Layer::Level(multi);
@@ -47,53 +49,58 @@ pub(super) fn level_in<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a M
     }
 }
 
-/// As [`level_in`]. Asks `is` before `downcast_mut`, since a borrow that is returned on one path
-/// counts as held on all of them.
+/// As [`level_in`].
 pub(super) fn level_in_mut<'a>(
     mut error: &'a mut (dyn Error + Send + Sync + 'static),
 ) -> Option<&'a mut MultiError> {
     loop {
-        if error.is::<MultiError>() {
-            return error.downcast_mut::<MultiError>();
+        match LayerMut::of(error) {
+            LayerMut::Level(multi) => return Some(multi),
+            LayerMut::Task(task) => error = task.error_mut(),
+            LayerMut::Leaf => return None,
         }
-        if error.is::<NurseryError>() {
-            return match error.downcast_mut::<NurseryError>()? {
-                NurseryError::Failed(multi) => Some(multi),
-                NurseryError::Cancelled(_) => None,
-            };
-        }
-        let task = if error.is::<TaskError>() {
-            error.downcast_mut::<TaskError>()?
-        } else {
-            match error.downcast_mut::<StartError>()? {
-                StartError::Failed(task) => task,
-                StartError::Cancelled(_) | StartError::NotReady { .. } => return None,
-            }
-        };
-        error = task.error_mut();
     }
 }
 
 /// Takes `error` apart by one step: what it holds goes to `parts`, the rest of it is dropped.
-pub(super) fn disassemble(error: BoxError, parts: &mut Vec<BoxError>) {
-    let error = match error.downcast::<MultiError>() {
-        Ok(multi) => return parts.extend(multi.into_iter().map(TaskError::into_error)),
-        Err(error) => error,
-    };
-    let error = match error.downcast::<NurseryError>() {
-        Ok(nursery) => {
-            let entries = nursery.into_multi().into_iter().flatten();
-            return parts.extend(entries.map(TaskError::into_error));
+pub(super) fn disassemble(mut error: BoxError, parts: &mut Vec<BoxError>) {
+    match LayerMut::of(&mut *error) {
+        LayerMut::Level(multi) => {
+            for entry in mem::take(&mut multi.errors) {
+                parts.push(entry.into_error());
+            }
         }
-        Err(error) => error,
-    };
-    let error = match error.downcast::<TaskError>() {
-        Ok(task) => return parts.push(task.into_error()),
-        Err(error) => error,
-    };
-    if let Ok(start) = error.downcast::<StartError>() {
-        if let StartError::Failed(task) = *start {
-            parts.push(task.into_error());
+        LayerMut::Task(task) => parts.push(task.take_error()),
+        LayerMut::Leaf => {}
+    }
+}
+
+/// As [`Layer`], to be changed.
+enum LayerMut<'a> {
+    Level(&'a mut MultiError),
+    Task(&'a mut TaskError),
+    Leaf,
+}
+
+impl<'a> LayerMut<'a> {
+    /// Asks `is` before `downcast_mut`, since a borrow that is returned on one path counts as held on
+    /// all of them.
+    fn of(error: &'a mut (dyn Error + Send + Sync + 'static)) -> LayerMut<'a> {
+        if error.is::<MultiError>() {
+            return error.downcast_mut().map_or(LayerMut::Leaf, LayerMut::Level);
+        }
+        if error.is::<NurseryError>() {
+            return match error.downcast_mut() {
+                Some(NurseryError::Failed(multi)) => LayerMut::Level(multi),
+                _ => LayerMut::Leaf,
+            };
+        }
+        if error.is::<TaskError>() {
+            return error.downcast_mut().map_or(LayerMut::Leaf, LayerMut::Task);
+        }
+        match error.downcast_mut() {
+            Some(StartError::Failed(task)) => LayerMut::Task(task),
+            _ => LayerMut::Leaf,
         }
     }
 }

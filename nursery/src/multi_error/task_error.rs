@@ -108,6 +108,11 @@ impl TaskError {
     /// ```
     #[must_use]
     pub fn into_error(mut self) -> BoxError {
+        self.take_error()
+    }
+
+    /// What is left is of no use but to be dropped.
+    pub(super) fn take_error(&mut self) -> BoxError {
         mem::replace(&mut self.error, Box::new(MovedOut))
     }
 
@@ -151,7 +156,7 @@ impl TaskError {
 
     /// The error as an `E`, or the entry unharmed.
     pub(super) fn downcast<E: Error + 'static>(mut self) -> Result<E, TaskError> {
-        let error = mem::replace(&mut self.error, Box::new(MovedOut));
+        let error = self.take_error();
         match error.downcast::<E>() {
             Ok(error) => Ok(*error),
             Err(error) => {
@@ -191,7 +196,7 @@ impl Drop for TaskError {
         if let Layer::Leaf = Layer::of(&*self.error) {
             return;
         }
-        let mut doomed = vec![mem::replace(&mut self.error, Box::new(MovedOut))];
+        let mut doomed = vec![self.take_error()];
         while let Some(error) = doomed.pop() {
             disassemble(error, &mut doomed);
         }
