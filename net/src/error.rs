@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use crate::accept_error::AcceptErrorKind;
 use crate::address::Target;
 
-use failure::{Attempt, Failure, is_too_many_files};
+use failure::{Failure, is_too_many_files};
 pub(crate) use failure::{Operation, translate};
 pub(crate) use reason::Reason;
 
@@ -55,21 +55,18 @@ impl Error {
         address: SocketAddr,
         error: impl Into<io::Error>,
     ) -> Error {
-        Error::of_attempts(operation, None, vec![(address, error.into())])
+        Error(Failure::new(operation, None, Some(address), error.into()))
     }
 
     /// Something went wrong before there was an address to do it at.
     #[cold]
     pub(crate) fn of_target(operation: Operation, target: &Target, error: io::Error) -> Error {
-        Error(Box::new(Failure {
+        Error(Failure::new(
             operation,
-            target: Some(target.to_string()),
-            attempts: Vec::new(),
-            last: Attempt {
-                address: None,
-                error,
-            },
-        }))
+            Some(target.to_string()),
+            None,
+            error,
+        ))
     }
 
     /// Everything went wrong. There is at least one attempt.
@@ -77,28 +74,18 @@ impl Error {
     pub(crate) fn of_attempts(
         operation: Operation,
         target: Option<&Target>,
-        attempts: Vec<(SocketAddr, io::Error)>,
+        mut attempts: Vec<(SocketAddr, io::Error)>,
     ) -> Error {
-        let mut attempts: Vec<Attempt> = attempts
-            .into_iter()
-            .map(|(address, error)| Attempt {
-                address: Some(address),
-                error,
-            })
-            .collect();
-        let last = attempts.pop().unwrap_or_else(|| Attempt {
-            address: None,
-            error: Reason::NoAddress.into(),
-        });
+        let (address, error) = match attempts.pop() {
+            Some((address, error)) => (Some(address), error),
+            None => (None, Reason::NoAddress.into()),
+        };
         // A single address speaks for itself.
         let target =
             target.filter(|target| !matches!(target, Target::Addresses(list) if list.len() == 1));
-        Error(Box::new(Failure {
-            operation,
-            target: target.map(Target::to_string),
-            attempts,
-            last,
-        }))
+        let mut failure = Failure::new(operation, target.map(Target::to_string), address, error);
+        failure.earlier = attempts;
+        Error(failure)
     }
 
     /// What kind of error it is. If several addresses were tried and failed in different ways, it is
@@ -115,12 +102,9 @@ impl Error {
     /// ```
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
-        let kind = self.0.last.error.kind();
-        let all_the_same = self
-            .0
-            .attempts
-            .iter()
-            .all(|attempt| attempt.error.kind() == kind);
+        let kind = self.0.error.kind();
+        let mut earlier = self.0.earlier.iter();
+        let all_the_same = earlier.all(|(_, error)| error.kind() == kind);
         if all_the_same {
             kind
         } else {
@@ -144,7 +128,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
-        self.0.last.error.raw_os_error()
+        self.0.error.raw_os_error()
     }
 
     /// The addresses that were tried, each with what went wrong there, in the order in which they
@@ -164,7 +148,7 @@ impl Error {
     pub fn attempts(&self) -> impl Iterator<Item = (SocketAddr, &io::Error)> {
         self.0
             .all()
-            .filter_map(|attempt| Some((attempt.address?, &attempt.error)))
+            .filter_map(|(address, error)| Some((address?, error)))
     }
 
     /// What to do about a failed `accept`; see [`AcceptErrorKind`].
@@ -193,7 +177,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn accept_kind(&self) -> AcceptErrorKind {
-        AcceptErrorKind::of(&self.0.last.error)
+        AcceptErrorKind::of(&self.0.error)
     }
 
     /// Whether another task is using the same direction of the stream.
@@ -352,7 +336,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn is_too_many_files(&self) -> bool {
-        is_too_many_files(&self.0.last.error)
+        is_too_many_files(&self.0.error)
     }
 }
 

@@ -43,34 +43,47 @@ impl fmt::Display for Operation {
 }
 
 #[derive(Debug)]
-pub(super) struct Attempt {
-    pub(super) address: Option<SocketAddr>,
+pub(super) struct Failure {
+    operation: Operation,
+    /// What the user asked for, if that was not a single address.
+    target: Option<String>,
+    /// All attempts but the last.
+    pub(super) earlier: Vec<(SocketAddr, io::Error)>,
+    /// Of the last attempt.
+    address: Option<SocketAddr>,
     pub(super) error: io::Error,
 }
 
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) operation: Operation,
-    /// What the user asked for, if that was not a single address.
-    pub(super) target: Option<String>,
-    /// All attempts but the last.
-    pub(super) attempts: Vec<Attempt>,
-    pub(super) last: Attempt,
-}
-
 impl Failure {
-    pub(super) fn all(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempts.iter().chain([&self.last])
+    pub(super) fn new(
+        operation: Operation,
+        target: Option<String>,
+        address: Option<SocketAddr>,
+        error: io::Error,
+    ) -> Box<Failure> {
+        Box::new(Failure {
+            operation,
+            target,
+            earlier: Vec::new(),
+            address,
+            error,
+        })
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (Option<SocketAddr>, &io::Error)> {
+        let earlier = self.earlier.iter();
+        let earlier = earlier.map(|(address, error)| (Some(*address), error));
+        earlier.chain([(self.address, &self.error)])
     }
 
     pub(super) fn reason(&self) -> Option<&Reason> {
-        Reason::of(&self.last.error)
+        Reason::of(&self.error)
     }
 }
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.last.error)
+        Some(&self.error)
     }
 }
 
@@ -80,20 +93,20 @@ impl fmt::Display for Failure {
         if let Some(target) = &self.target {
             write!(f, " {target}:")?;
         }
-        for (index, attempt) in self.all().enumerate() {
+        for (index, (address, error)) in self.all().enumerate() {
             f.write_str(match index {
                 0 if self.operation == Operation::Unnamed => "",
                 0 => " ",
                 _ => ", ",
             })?;
-            if let Some(address) = attempt.address {
+            if let Some(address) = address {
                 write!(f, "{address}: ")?;
             }
-            f.write_str(&plain(&attempt.error))?;
+            f.write_str(&plain(error))?;
         }
         match self
             .all()
-            .find_map(|attempt| remedy(self.operation, attempt))
+            .find_map(|(address, error)| remedy(self.operation, address, error))
         {
             Some(remedy) => write!(f, "; {remedy}"),
             None => Ok(()),
@@ -124,16 +137,20 @@ fn plain(error: &io::Error) -> String {
 }
 
 /// What to do about it, where that is known.
-fn remedy(operation: Operation, attempt: &Attempt) -> Option<&'static str> {
+fn remedy(
+    operation: Operation,
+    address: Option<SocketAddr>,
+    error: &io::Error,
+) -> Option<&'static str> {
     use io::ErrorKind;
-    if is_too_many_files(&attempt.error) {
+    if is_too_many_files(error) {
         return Some(
             "every connection takes a descriptor: close some, set a limit with `max_connections`, or \
              raise the process's limit (`ulimit -n`)",
         );
     }
-    let port = attempt.address.map(|address| address.port());
-    match (operation, attempt.error.kind()) {
+    let port = address.map(|address| address.port());
+    match (operation, error.kind()) {
         (Operation::Bind, ErrorKind::AddrInUse) => Some(
             "another socket listens there: end the program it belongs to, or take another port (port 0 \
              finds a free one)",

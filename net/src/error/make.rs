@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 
 use super::Error;
-use super::failure::{Attempt, Failure, Operation};
+use super::failure::{Failure, Operation};
 use super::reason::Reason;
 
 impl Error {
@@ -106,15 +106,7 @@ impl Error {
     }
 
     fn with(operation: Operation, peer: impl Display, error: io::Error) -> Error {
-        Error(Box::new(Failure {
-            operation,
-            target: Some(peer.to_string()),
-            attempts: Vec::new(),
-            last: Attempt {
-                address: None,
-                error,
-            },
-        }))
+        Error(Failure::new(operation, Some(peer.to_string()), None, error))
     }
 }
 
@@ -125,15 +117,7 @@ impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
         match error.downcast::<Error>() {
             Ok(error) => error,
-            Err(error) => Error(Box::new(Failure {
-                operation: Operation::Unnamed,
-                target: None,
-                attempts: Vec::new(),
-                last: Attempt {
-                    address: None,
-                    error,
-                },
-            })),
+            Err(error) => Error(Failure::new(Operation::Unnamed, None, None, error)),
         }
     }
 }
