@@ -48,6 +48,8 @@ const PEERS: &[Peer] = &[
     rust("smol", "peer-smol"),
     rust("monoio", "peer-monoio"),
     rust("monoio_epoll", "peer-monoio"),
+    rust("monoio_sync", "peer-monoio_sync"),
+    rust("monoio_epoll_sync", "peer-monoio_sync"),
     rust("compio", "peer-compio"),
     rust("glommio", "peer-glommio"),
     python("trio"),

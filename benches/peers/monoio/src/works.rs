@@ -1,4 +1,5 @@
 //! Tasks joined by their handles; the channels of `local-sync`, by monoio's makers. A task cannot be cancelled.
+//! Works with threads are in `monoio_sync`, since the feature that they take makes every wake-up dearer.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -8,11 +9,11 @@ use std::time::Duration;
 use local_sync::mpsc::bounded::channel;
 use measured::{
     Arguments, Batches, CAPACITY, Error, Lateness, Memory, PRODUCERS, Sleepers, YIELDING, depth,
-    one_wake_up, woken_by_thread,
+    one_wake_up,
 };
+use monoio::spawn;
 use monoio::task::JoinHandle;
 use monoio::time::{Instant, sleep, sleep_until, timeout};
-use monoio::{spawn, spawn_blocking};
 
 use crate::driver::run;
 use crate::echo;
@@ -43,12 +44,6 @@ pub(crate) fn main() -> ExitCode {
         }),
         ("nested", |arguments| {
             run(Batches::new(&arguments).run(nested))
-        }),
-        ("wake-from-thread", |arguments| {
-            run(Batches::new(&arguments).run(wake_from_thread))
-        }),
-        ("to-thread", |arguments| {
-            run(Batches::new(&arguments).run(to_thread))
         }),
         ("parked", |arguments| run(memory(arguments, pending::<()>))),
         ("sleeping", |arguments| {
@@ -156,21 +151,6 @@ fn nest(depth: usize, wake_ups: usize) -> Pin<Box<dyn Future<Output = ()>>> {
         });
         task.await;
     })
-}
-
-async fn wake_from_thread(round_trips: usize) -> Result<(), Error> {
-    for _ in 0..round_trips {
-        woken_by_thread().await;
-    }
-    Ok(())
-}
-
-async fn to_thread(round_trips: usize) -> Result<(), Error> {
-    for trip in 0..round_trips {
-        let back = spawn_blocking(move || trip).await;
-        assert_eq!(back.ok(), Some(trip));
-    }
-    Ok(())
 }
 
 async fn memory<F: Future<Output = ()> + 'static>(

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use async_executor::StaticLocalExecutor;
 use measured::{
     Arguments, Batches, CAPACITY, Error, Lateness, Live, Memory, PRODUCERS, Sleepers,
     TREE_BRANCHES, YIELDING, depth, one_wake_up, woken_by_thread,
@@ -63,15 +64,15 @@ fn main() -> ExitCode {
     ])
 }
 
-type Executor = &'static LocalExecutor<'static>;
+type Executor = &'static StaticLocalExecutor;
 
 /// Runs what `main` makes in a task of its own: the future given to `block_on` is woken in a dearer way than a task is.
 fn run<F>(main: impl FnOnce(Executor) -> F) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>> + 'static,
 {
-    // Leaked, so that its tasks may spawn in it.
-    let executor: Executor = Box::leak(Box::new(LocalExecutor::new()));
+    // Leaked, so that its tasks may spawn in it, and by its own method, which makes spawning cheaper.
+    let executor: Executor = LocalExecutor::new().leak();
     smol::block_on(executor.run(executor.spawn(main(executor))))
 }
 
