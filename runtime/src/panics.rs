@@ -22,10 +22,8 @@ impl Panics {
 
     /// Goes on with the first panic, unless the thread is unwinding already.
     pub(crate) fn resume(self) {
-        match self.0 {
-            Some(payload) if std::thread::panicking() => report(&*payload),
-            Some(payload) => resume_unwind(payload),
-            None => {}
+        if let Some(payload) = self.0 {
+            go_on_with(payload);
         }
     }
 }
@@ -47,6 +45,15 @@ pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
         panics.catch(|| waker.wake());
     }
     panics.resume();
+}
+
+#[cold]
+fn go_on_with(payload: Box<dyn Any + Send>) {
+    if std::thread::panicking() {
+        report(&*payload);
+    } else {
+        resume_unwind(payload);
+    }
 }
 
 fn report(payload: &(dyn Any + Send)) {

@@ -55,6 +55,8 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    #[cold]
+    #[inline(never)]
     pub(super) fn new(
         operation: Operation,
         target: Option<String>,

@@ -92,6 +92,7 @@ enum End<'a> {
 }
 
 /// Follows `error` down as long as the way does not fork.
+#[inline(never)]
 fn descend<'a>(mut error: &'a (dyn Error + 'static)) -> (Vec<Hop<'a>>, End<'a>) {
     let mut hops = Vec::new();
     loop {
