@@ -19,6 +19,7 @@ pub mod from_thread;
 pub mod fs;
 mod handle;
 mod handshake;
+mod id_hasher;
 mod idlers;
 mod inbox;
 pub mod io;

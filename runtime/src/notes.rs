@@ -1,14 +1,14 @@
 //! The notes of a watched run: what its tasks wait for, and who holds their wakers.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use crate::frames::{self, FrameId};
+use crate::id_hasher::IdMap;
 
 thread_local! {
-    static NOTES: RefCell<HashMap<FrameId, Notes>> = RefCell::default();
+    static NOTES: RefCell<IdMap<FrameId, Notes>> = RefCell::default();
 }
 
 /// What the last poll of a frame that said anything has said.
@@ -130,7 +130,7 @@ pub(crate) fn words(frame: FrameId) -> (Vec<String>, bool) {
     .unwrap_or_default()
 }
 
-fn with<R: Default>(f: impl FnOnce(&mut HashMap<FrameId, Notes>) -> R) -> R {
+fn with<R: Default>(f: impl FnOnce(&mut IdMap<FrameId, Notes>) -> R) -> R {
     // A destructor at the end of the thread may come here too late; there is nobody to tell then.
     NOTES
         .try_with(|notes| f(&mut notes.borrow_mut()))

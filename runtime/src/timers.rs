@@ -10,8 +10,8 @@ mod heap;
 mod together;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
 use std::task::Waker;
@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use self::heap::Heap;
 use crate::frames::{self, FrameId};
+use crate::id_hasher::IdMap;
 use crate::room;
 
 /// What happens when the deadline has come.
@@ -82,7 +83,7 @@ const WAKERS_MAX: usize = 64;
 pub(crate) struct Timers {
     heap: Heap,
     actions: Vec<Stored>,
-    calls: BTreeMap<u32, Rc<dyn Fn()>>,
+    calls: IdMap<u32, Rc<dyn Fn()>>,
     noted: Vec<Noted>,
     order: u32,
 }
@@ -138,7 +139,7 @@ impl Timers {
         Timers {
             heap: Heap::new(),
             actions: Vec::new(),
-            calls: BTreeMap::new(),
+            calls: IdMap::with_hasher(BuildHasherDefault::new()),
             noted: Vec::new(),
             order: 0,
         }

@@ -6,18 +6,18 @@
 //! woken when the frame goes or is not cancelled any more.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::task::Waker;
 
 use super::FrameId;
 use crate::context;
+use crate::id_hasher::IdMap;
 use crate::waits;
 
 /// So many of the last are looked through for the same waker.
 const LOOKED_THROUGH: usize = 16;
 
 thread_local! {
-    static STRANDED: RefCell<HashMap<FrameId, Vec<Waker>>> = RefCell::default();
+    static STRANDED: RefCell<IdMap<FrameId, Vec<Waker>>> = RefCell::default();
 }
 
 pub(super) fn are_there() -> bool {
@@ -55,7 +55,7 @@ pub(super) fn take(frame: FrameId) -> Vec<Waker> {
     .unwrap_or_default()
 }
 
-fn with<R: Default>(f: impl FnOnce(&mut HashMap<FrameId, Vec<Waker>>) -> R) -> R {
+fn with<R: Default>(f: impl FnOnce(&mut IdMap<FrameId, Vec<Waker>>) -> R) -> R {
     // At the end of the thread nobody is polled any more.
     STRANDED
         .try_with(|stranded| f(&mut stranded.borrow_mut()))
