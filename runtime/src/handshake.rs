@@ -71,7 +71,7 @@ impl Handshake {
     /// Blocks until somebody rings, or has rung, for at most `timeout`. It may return for no reason.
     pub(crate) fn park(&self, timeout: Option<Duration>) {
         if self.state.change(RUNNING, PARKED) {
-            self.state.wait(PARKED, timeout);
+            let _timed_out = self.state.wait(PARKED, timeout);
         }
     }
 }

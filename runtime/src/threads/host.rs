@@ -1,6 +1,7 @@
 //! The task that waits for a thread.
 
 use std::future::Future;
+use std::mem;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -43,6 +44,8 @@ pub(super) struct Waiting<F, T> {
     busy: Option<Busy>,
     permit: Option<Permit>,
     told: bool,
+    /// The thread has had time to have news.
+    waits: bool,
 }
 
 impl<F, T> Waiting<F, T>
@@ -73,6 +76,7 @@ where
             visit: None,
             permit: Some(permit),
             told: false,
+            waits: false,
         })
     }
 }
@@ -103,7 +107,12 @@ where
             if this.busy.is_none() {
                 this.busy = Some(Busy::new(&this.core));
             }
-            match this.job.link.look(&own_waker(cx)) {
+            let link = &this.job.link;
+            let news = match mem::replace(&mut this.waits, true) {
+                true => link.news(),
+                false => None,
+            };
+            match news.or_else(|| link.wait(own_waker(cx))) {
                 None => {
                     waits_for(|| match this.job.name() {
                         Some(name) => format!("a thread (`{name}`)"),

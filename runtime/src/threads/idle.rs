@@ -1,7 +1,7 @@
 //! Threads that have nothing to do, and how they get work.
 //!
 //! Each has a *seat*, and lays it on a stack when it becomes idle. Whoever has work pops the topmost,
-//! puts the work into it, and unparks the thread. So a seat on the stack is empty, and one that has been
+//! puts the work into it, and wakes the thread, which waits for the word of its seat. So a seat on the stack is empty, and one that has been
 //! popped will be filled: a thread that has waited long enough may go only if it can take its own seat
 //! from the stack.
 
@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::prim::{Mutex, Parker, Unparker};
+use crate::prim::{Mutex, Ordering, Word};
 
 pub(crate) struct Idle<J> {
     state: Mutex<State<J>>,
@@ -23,8 +23,16 @@ struct State<J> {
 
 struct Seat<J> {
     next: Mutex<Next<J>>,
-    unparker: Unparker,
+    /// One of the three below.
+    state: Word,
 }
+
+/// Its thread works, or is about to wait.
+const EMPTY: u32 = 0;
+/// Its thread waits.
+const PARKED: u32 = 1;
+/// Something is in it that the thread has not taken yet.
+const FILLED: u32 = 2;
 
 enum Next<J> {
     Nothing,
@@ -36,19 +44,16 @@ enum Next<J> {
 /// What a thread keeps of its own.
 pub(crate) struct Sitter<J> {
     seat: Arc<Seat<J>>,
-    parker: Parker,
 }
 
 impl<J> Sitter<J> {
     pub(crate) fn new() -> Sitter<J> {
-        let parker = Parker::new();
         let seat = Seat {
             next: Mutex::new(Next::Nothing),
-            unparker: parker.unparker(),
+            state: Word::new(EMPTY),
         };
         Sitter {
             seat: Arc::new(seat),
-            parker,
         }
     }
 }
@@ -56,7 +61,9 @@ impl<J> Sitter<J> {
 impl<J> Seat<J> {
     fn fill(&self, next: Next<J>) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = next;
-        self.unparker.unpark();
+        if self.state.swap(FILLED, Ordering::AcqRel) == PARKED {
+            self.state.wake();
+        }
     }
 
     fn take(&self) -> Next<J> {
@@ -107,15 +114,23 @@ impl<J> Idle<J> {
     /// Waits for a job, after `sit`. `None`: the thread is to end, since it has waited for `patience`,
     /// or since there will be no more.
     pub(crate) fn wait(&self, sitter: &Sitter<J>, patience: Duration) -> Option<J> {
-        loop {
-            match sitter.seat.take() {
-                Next::Job(job) => return Some(job),
-                Next::End => return None,
-                Next::Nothing => {}
+        let seat = &sitter.seat;
+        let mut patience = Some(patience);
+        if seat.state.change(EMPTY, PARKED) {
+            while seat.state.load(Ordering::Acquire) == PARKED {
+                if seat.state.wait(PARKED, patience) {
+                    if self.leave(seat) {
+                        return None;
+                    }
+                    // It will be filled, whenever that is.
+                    patience = None;
+                }
             }
-            if !sitter.parker.park_timeout(patience) && self.leave(&sitter.seat) {
-                return None;
-            }
+        }
+        seat.state.swap(EMPTY, Ordering::AcqRel);
+        match seat.take() {
+            Next::Job(job) => Some(job),
+            Next::End | Next::Nothing => None,
         }
     }
 

@@ -80,22 +80,18 @@ impl Link {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Host: whether there is news; if not, `waker` is woken once there is.
-    pub(crate) fn look(&self, waker: &Waker) -> Option<News> {
-        let (news, known) = self.with(|state| {
-            let known = state.host.as_ref();
-            let known = known.is_some_and(|known| known.will_wake(waker));
-            (state.news(), known)
-        });
-        if news.is_some() || known {
-            return news;
-        }
-        // Cloning and dropping wakers is foreign code, which the lock must not be held for.
-        let waker = waker.clone();
+    /// Host: whether there is news.
+    pub(crate) fn news(&self) -> Option<News> {
+        self.with(State::news)
+    }
+
+    /// Host: as `news`; if there is none, `waker` is woken once there is.
+    pub(crate) fn wait(&self, waker: Waker) -> Option<News> {
         let (news, spare) = self.with(|state| match state.news() {
             Some(news) => (Some(news), Some(waker)),
             None => (None, state.host.replace(waker)),
         });
+        // Foreign code, which the lock must not be held for.
         drop(spare);
         news
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::thread::futex::{self, Timespec};
 
 #[derive(Debug)]
@@ -31,15 +32,17 @@ impl Word {
             .is_ok()
     }
 
-    /// Waits for at most `timeout` while it is `value`. It may return for no reason.
-    pub(crate) fn wait(&self, value: u32, timeout: Option<Duration>) {
+    /// Waits for at most `timeout` while it is `value`, and tells whether the time has run out. It may return for no
+    /// reason.
+    pub(crate) fn wait(&self, value: u32, timeout: Option<Duration>) -> bool {
         let timeout = timeout.map(|timeout| Timespec {
             // What is longer ends too early, for no reason. The casts are to types that systems differ in.
             tv_sec: timeout.as_secs().min(i32::MAX as u64) as _,
             tv_nsec: timeout.subsec_nanos() as _,
         });
-        // That it was another value, that the time is over, that a signal came: all are returns.
-        let _ended = futex::wait(&self.0, futex::Flags::PRIVATE, value, timeout.as_ref());
+        let ended = futex::wait(&self.0, futex::Flags::PRIVATE, value, timeout.as_ref());
+        // All others, another value and a signal that came, are returns too.
+        ended == Err(Errno::TIMEDOUT)
     }
 
     /// Wakes the one who waits, after a change.

@@ -41,16 +41,24 @@ impl Word {
             .is_ok()
     }
 
-    /// Waits for at most `timeout` while it is `value`. It may return for no reason.
-    pub(crate) fn wait(&self, value: u32, timeout: Option<Duration>) {
+    /// Waits for at most `timeout` while it is `value`, and tells whether the time has run out. It may return for no
+    /// reason.
+    pub(crate) fn wait(&self, value: u32, timeout: Option<Duration>) -> bool {
         let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if self.value.load(Ordering::Relaxed) != value {
-            return;
+            return false;
         }
-        // Nobody panics while the lock is held, so neither result says anything.
         match timeout {
-            None => drop(self.changed.wait(guard)),
-            Some(timeout) => drop(self.changed.wait_timeout(guard, timeout)),
+            None => {
+                drop(self.changed.wait(guard));
+                false
+            }
+            Some(Duration::ZERO) => true,
+            Some(timeout) => {
+                let waited = self.changed.wait_timeout(guard, timeout);
+                let (_guard, result) = waited.unwrap_or_else(PoisonError::into_inner);
+                result.timed_out()
+            }
         }
     }
 

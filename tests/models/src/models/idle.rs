@@ -71,8 +71,6 @@ fn nothing_is_lost<S: Seats>(seats: S, givers: u32) {
     let givers: Vec<_> = givers.collect();
     let given = givers.into_iter().filter_map(|giver| giver.join().ok());
     let given = given.filter(|given| *given).count();
-    // A second wait would be long.
-    seats.close();
     assert_eq!(worker.join().unwrap(), given, "a job was lost");
 }
 
@@ -103,8 +101,11 @@ fn idle_threads_end_when_their_cache_does() {
 caught!(leaving_though_a_job_is_on_its_way, "a job was lost", || {
     nothing_is_lost(Planted::new(Bug::LeavesAnyway), 1)
 });
-caught!(unparking_before_the_job_is_there, "deadlock", || {
-    closing_ends_the_thread(Planted::new(Bug::UnparksFirst))
+caught!(waking_before_the_job_is_there, "a job was lost", || {
+    closing_ends_the_thread(Planted::new(Bug::WakesFirst))
+});
+caught!(parking_by_a_store, "deadlock", || {
+    closing_ends_the_thread(Planted::new(Bug::ParksByAStore))
 });
 caught!(becoming_idle_after_the_end, "deadlock", || {
     closing_ends_the_thread(Planted::new(Bug::SitsAfterClose))

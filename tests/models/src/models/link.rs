@@ -59,7 +59,7 @@ fn a_request_is_done_and_the_end_is_noticed() {
         let parker = Parker::new();
         let waker = Waker::from(Arc::new(Unpark(parker.unparker())));
         loop {
-            match link.look(&waker) {
+            match link.news().or_else(|| link.wait(waker.clone())) {
                 Some(News::Finished) => break,
                 Some(News::Request(request)) => assert!(request().is_none()),
                 None => parker.park(),

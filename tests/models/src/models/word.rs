@@ -27,7 +27,7 @@ impl Waits for Word {
     }
 
     fn wait(&self, value: u32) {
-        Word::wait(self, value, None);
+        let _timed_out = Word::wait(self, value, None);
     }
 
     fn wake(&self) {

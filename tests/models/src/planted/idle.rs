@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::models::Seats;
-use crate::prim::{Mutex, Parker, Unparker};
+use crate::prim::{Mutex, Ordering, Word};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Bug {
     /// Who has waited long enough goes, though its seat may have been taken from the stack.
     LeavesAnyway,
-    /// The thread is unparked before the job is in its seat.
-    UnparksFirst,
+    /// The thread is woken before the job is in its seat.
+    WakesFirst,
+    /// Whoever waits says so by a store.
+    ParksByAStore,
     /// A thread becomes idle though nobody will have anything for it.
     SitsAfterClose,
 }
@@ -29,7 +31,19 @@ struct State {
 
 pub(crate) struct Seat {
     next: Mutex<Option<Option<u32>>>,
-    unparker: Unparker,
+    state: Word,
+}
+
+const EMPTY: u32 = 0;
+const PARKED: u32 = 1;
+const FILLED: u32 = 2;
+
+impl Seat {
+    fn wake(&self) {
+        if self.state.swap(FILLED, Ordering::AcqRel) == PARKED {
+            self.state.wake();
+        }
+    }
 }
 
 impl Planted {
@@ -41,26 +55,31 @@ impl Planted {
     }
 
     fn fill(&self, seat: &Seat, next: Option<u32>) {
-        if self.bug == Bug::UnparksFirst {
-            seat.unparker.unpark();
+        if self.bug == Bug::WakesFirst {
+            seat.wake();
             *seat.next.lock().unwrap() = Some(next);
         } else {
             *seat.next.lock().unwrap() = Some(next);
-            seat.unparker.unpark();
+            seat.wake();
         }
+    }
+
+    fn leave(&self, seat: &Arc<Seat>) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let is_ours = |other: &Arc<Seat>| Arc::ptr_eq(other, seat);
+        let at = state.seats.iter().position(is_ours);
+        at.map(|at| state.seats.remove(at)).is_some() || self.bug == Bug::LeavesAnyway
     }
 }
 
 impl Seats for Planted {
-    type Sitter = (Arc<Seat>, Parker);
+    type Sitter = Arc<Seat>;
 
     fn sitter() -> Self::Sitter {
-        let parker = Parker::new();
-        let seat = Seat {
+        Arc::new(Seat {
             next: Mutex::new(None),
-            unparker: parker.unparker(),
-        };
-        (Arc::new(seat), parker)
+            state: Word::new(EMPTY),
+        })
     }
 
     fn assign(&self, job: u32) -> bool {
@@ -70,7 +89,7 @@ impl Seats for Planted {
         true
     }
 
-    fn sit(&self, (seat, _): &Self::Sitter) {
+    fn sit(&self, seat: &Self::Sitter) {
         let mut state = self.state.lock().unwrap();
         if state.closed && self.bug != Bug::SitsAfterClose {
             drop(state);
@@ -79,28 +98,25 @@ impl Seats for Planted {
         state.seats.push(Arc::clone(seat));
     }
 
-    fn wait(&self, (seat, parker): &Self::Sitter, patience: Duration) -> Option<u32> {
-        loop {
-            let next = seat.next.lock().unwrap().take();
-            if let Some(next) = next {
-                return next;
+    fn wait(&self, seat: &Self::Sitter, patience: Duration) -> Option<u32> {
+        let mut patience = Some(patience);
+        let parks = match self.bug {
+            Bug::ParksByAStore => {
+                let is_empty = seat.state.load(Ordering::Acquire) == EMPTY;
+                is_empty && seat.state.swap(PARKED, Ordering::AcqRel) != PARKED
             }
-            if parker.park_timeout(patience) {
-                continue;
-            }
-            let mut state = self.state.lock().unwrap();
-            let at = state
-                .seats
-                .iter()
-                .position(|other| Arc::ptr_eq(other, seat));
-            if let Some(at) = at {
-                state.seats.remove(at);
-                return None;
-            }
-            if self.bug == Bug::LeavesAnyway {
-                return None;
+            _ => seat.state.change(EMPTY, PARKED),
+        };
+        while parks && seat.state.load(Ordering::Acquire) == PARKED {
+            if seat.state.wait(PARKED, patience) {
+                if self.leave(seat) {
+                    return None;
+                }
+                patience = None;
             }
         }
+        seat.state.swap(EMPTY, Ordering::AcqRel);
+        seat.next.lock().unwrap().take().flatten()
     }
 
     fn close(&self) {

@@ -1,9 +1,7 @@
 //! What the runtime's `prim` hands to its cross-thread files, made of loom's types.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use loom::sync::atomic::AtomicUsize;
 
@@ -92,8 +90,6 @@ impl Unparker {
 
 pub(crate) struct Parker {
     unparker: Unparker,
-    /// A time has run out.
-    late: Cell<bool>,
 }
 
 impl Parker {
@@ -104,7 +100,6 @@ impl Parker {
         });
         Parker {
             unparker: Unparker { token },
-            late: Cell::new(false),
         }
     }
 
@@ -119,14 +114,5 @@ impl Parker {
             there = token.changed.wait(there).unwrap();
         }
         *there = false;
-    }
-
-    /// No time runs out here but the first one of zero; after that it is long.
-    pub(crate) fn park_timeout(&self, time: Duration) -> bool {
-        if time.is_zero() && !self.late.replace(true) {
-            return std::mem::take(&mut *self.unparker.token.there.lock().unwrap());
-        }
-        self.park();
-        true
     }
 }
