@@ -3,7 +3,6 @@
 //! belong in those files: they would be built there too.
 
 pub(crate) use concurrent_queue::{ConcurrentQueue, PushError};
-pub(crate) use parking::{Parker, Unparker};
 #[allow(unused_imports, reason = "the portable word is made of it")]
 pub(crate) use std::sync::Condvar;
 pub(crate) use std::sync::Mutex;
