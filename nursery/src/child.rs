@@ -176,7 +176,8 @@ impl<F: Future<Output: Outcome>, L: Listener> Future for Child<F, L> {
             Ok(Poll::Pending) => {
                 let this = self.project();
                 if !this.future.beside().set(Flags::HAS_WAKER) {
-                    this.frame.set_waker(cx.waker().clone());
+                    // SAFETY: the frame is part of the child, and goes with it, before its task does.
+                    unsafe { this.frame.set_task_waker(cx.waker()) }
                 }
                 return Poll::Pending;
             }

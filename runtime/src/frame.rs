@@ -1,3 +1,4 @@
+#![expect(unsafe_code, reason = "a frame may keep its task's waker uncounted")]
 //! Frames as their owners see them.
 
 use std::fmt;
@@ -11,6 +12,7 @@ use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::frames::{self, FrameId};
 use crate::label::Label;
+use crate::task;
 use crate::timer::ArmedIn;
 use crate::waits;
 
@@ -62,8 +64,9 @@ impl Frame {
     /// Makes the frame the current one until the guard is dropped, and hangs it below the one that
     /// is current now. Cancelling it wakes `waker`.
     pub fn enter(&self, waker: &Waker) -> Entered<'_> {
+        let entered = self.enter_below_current();
         frames::remember_waker(self.id, waker);
-        self.enter_below_current()
+        entered
     }
 
     /// As [`enter`](Self::enter), for a frame that knows whom to wake.
@@ -92,6 +95,18 @@ impl Frame {
 
     /// Sets who is woken when the frame is cancelled.
     pub fn set_waker(&self, waker: Waker) {
+        frames::set_waker(self.id, waker);
+    }
+
+    /// As [`set_waker`](Self::set_waker) with a clone of the waker of the task that owns the frame, but without a
+    /// count of it.
+    ///
+    /// # Safety
+    /// The frame is dropped, or has been given another waker, before that task is freed: it is part of the task.
+    pub unsafe fn set_task_waker(&self, waker: &Waker) {
+        // SAFETY: the caller's promise; the frame keeps the waker to itself, and gives clones away, which are
+        // counted.
+        let waker = unsafe { task::uncounted(waker) };
         frames::set_waker(self.id, waker);
     }
 

@@ -24,7 +24,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 pub(crate) use self::looking::*;
-use self::node::{EFFECTIVE, GUEST, LISTENER, SHIELD, SHUTDOWN, TOUCHED};
+use self::node::{EFFECTIVE, GUEST, INHERITS, LISTENER, SHIELD, SHUTDOWN, TOUCHED};
 pub(crate) use self::short::*;
 pub(crate) use self::tree::FrameId;
 use self::tree::Frames;
@@ -33,6 +33,7 @@ pub(crate) use self::waking::{strand, wake_children};
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
+use crate::task;
 use crate::waits;
 
 thread_local! {
@@ -132,10 +133,11 @@ pub(crate) fn remove(id: FrameId) {
 
 #[cold]
 fn remove_any(id: FrameId) {
-    let removed = with(|frames| {
-        if !frames.is_live(id) {
-            return None;
-        }
+    if !is_live(id) {
+        return;
+    }
+    let panics = waking::leave_waker_to_children(id);
+    let (contents, woken) = with(|frames| {
         let mut woken = Vec::new();
         if frames.holds(id.index) {
             let parent = frames.node(id.index).parent;
@@ -149,11 +151,8 @@ fn remove_any(id: FrameId) {
             frames.hand_over_children(id.index, parent, &mut woken);
             frames.update_context();
         }
-        Some((frames.take_out(id.index), woken))
+        (frames.take_out(id.index), woken)
     });
-    let Some((contents, woken)) = removed else {
-        return;
-    };
     drop(contents);
     if waits::is_watched() {
         waits::forget(id);
@@ -162,6 +161,7 @@ fn remove_any(id: FrameId) {
         wake_all(&woken);
     }
     waking::wake_stranded(id);
+    panics.resume();
 }
 
 /// Hangs the frame below the current one unless it is there already. Whether it is cancelled there.
@@ -209,11 +209,19 @@ fn move_below(id: FrameId, parent: u32) -> bool {
     is_effective(id.index)
 }
 
-/// Stores whom the frame's last poll was for.
+/// Stores whom the frame's last poll was for. If that is whom the poll of the frame around it was for too, as it mostly
+/// is, no clone is kept.
 pub(crate) fn remember_waker(id: FrameId, waker: &Waker) {
     let known = with(|frames| {
-        let old = &frames.node(id.index).waker;
-        old.as_ref().is_some_and(|old| old.will_wake(waker))
+        let node = &frames.nodes[id.index as usize];
+        if node.has_waker() {
+            let own = frames.waker(id.index);
+            return own.is_some_and(|own| task::is_same_waker(own, waker));
+        }
+        let around = frames.waker(node.parent);
+        let inherits = around.is_some_and(|around| task::is_same_waker(around, waker));
+        frames.node(id.index).set(INHERITS, inherits);
+        inherits
     });
     if !known {
         set_waker(id, waker.clone());
@@ -221,9 +229,9 @@ pub(crate) fn remember_waker(id: FrameId, waker: &Waker) {
 }
 
 pub(crate) fn set_waker(id: FrameId, waker: Waker) {
-    let old = with(|frames| match frames.is_live(id) {
-        true => frames.node(id.index).waker.replace(waker),
-        false => Some(waker),
+    let old = with(|frames| match frames.node_of(id) {
+        Some(node) => node.set_waker(Some(waker)),
+        None => Some(waker),
     });
     drop(old);
 }
@@ -233,8 +241,9 @@ pub(crate) fn detach(id: FrameId) {
     if !is_live(id) {
         return;
     }
-    let waker = with(|frames| frames.node(id.index).waker.take());
-    drop(waker);
+    let mut panics = waking::leave_waker_to_children(id);
+    let waker = with(|frames| frames.node(id.index).set_waker(None));
+    panics.catch(|| drop(waker));
     if with(|frames| frames.node(id.index).parent != NO_FRAME) {
         change(|frames, woken| {
             let parent = frames.node(id.index).parent;
@@ -243,6 +252,7 @@ pub(crate) fn detach(id: FrameId) {
         });
     }
     waking::wake_stranded(id);
+    panics.resume();
 }
 
 /// Cancels the frame with everything below it down to the shields. `false`: it was cancelled before;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use self::cell::{Popped, Ready, Task};
+pub(crate) use self::cell::{is_same_waker, uncounted};
 use crate::context::{self, OwnWaker};
 use crate::core;
 use crate::inbox::{Inbox, Message};

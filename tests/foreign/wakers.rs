@@ -5,13 +5,14 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use crate::support::{Counts, LeakCheck, Log, run, settle, times, yield_n};
-use nestling::{checkpoint, open_nursery, sleep_forever};
+use nestling::{CancelScope, checkpoint, open_nursery, sleep_forever};
 
 /// The waker of the task that asks.
 async fn own_waker() -> Waker {
@@ -457,5 +458,206 @@ fn a_nursery_woken_by_its_own_children_s_wakers_in_foreign_hands_is_polled() {
         })
         .await;
         assert_eq!(wakers.borrow().len(), before + 1);
+    });
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Bell {
+    fn rung(&self) -> bool {
+        self.0.swap(0, Ordering::Relaxed) > 0
+    }
+}
+
+/// A future that is polled from two places.
+type Shared = Rc<RefCell<Option<Pin<Box<dyn Future<Output = bool>>>>>>;
+
+/// A scope whose future waits for ever, and one more around each of them, `depth` in all; the outermost first.
+/// Polled with `bell`, each in the one around it, the inner ones in a later poll than the outer ones.
+struct Scopes {
+    scopes: Vec<CancelScope>,
+    inner: Shared,
+    outer: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Scopes {
+    fn new(depth: usize) -> Scopes {
+        let scopes: Vec<_> = (0..=depth).map(|_| CancelScope::new()).collect();
+        let inner = Shared::default();
+        let scope = scopes[depth].clone();
+        *inner.borrow_mut() = Some(Box::pin(async move {
+            scope.run(pending::<()>()).await.is_err()
+        }));
+        let mut outer: Pin<Box<dyn Future<Output = ()>>> = Box::pin({
+            let (inner, mut polls) = (Rc::clone(&inner), 0);
+            poll_fn(move |cx| {
+                polls += 1;
+                if polls > depth
+                    && let Some(inner) = inner.borrow_mut().as_mut()
+                {
+                    assert!(inner.as_mut().poll(cx).is_pending());
+                }
+                Poll::Pending
+            })
+        });
+        for scope in scopes[..depth].iter().rev() {
+            let (scope, inside) = (scope.clone(), outer);
+            let mut begun = false;
+            outer = Box::pin(async move {
+                let inside = &mut { inside };
+                let later = poll_fn(move |cx| {
+                    if !std::mem::replace(&mut begun, true) {
+                        return Poll::Pending;
+                    }
+                    inside.as_mut().poll(cx)
+                });
+                let _cancelled = scope.run(later).await;
+            });
+        }
+        Scopes {
+            scopes,
+            inner,
+            outer,
+        }
+    }
+
+    fn poll_outer(&mut self, bell: &Arc<Bell>) {
+        let waker = Waker::from(Arc::clone(bell));
+        for _ in 0..3 * self.scopes.len() {
+            assert!(
+                self.outer
+                    .as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+    }
+
+    fn poll_inner(&self, bell: &Arc<Bell>) -> Poll<bool> {
+        let waker = Waker::from(Arc::clone(bell));
+        let mut inner = self.inner.borrow_mut();
+        inner
+            .as_mut()
+            .unwrap()
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+    }
+}
+
+#[test]
+fn scopes_that_were_polled_with_one_waker_are_woken_by_it_at_any_depth() {
+    run(async {
+        for depth in 0..4 {
+            for cancelled in 0..=depth {
+                let bell = Arc::default();
+                let mut scopes = Scopes::new(depth);
+                scopes.poll_outer(&bell);
+                assert!(!bell.rung());
+                scopes.scopes[cancelled].cancel();
+                assert!(bell.rung(), "{cancelled} of {depth}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_scope_that_outlives_those_it_was_polled_in_is_woken_all_the_same() {
+    run(async {
+        for depth in 1..4 {
+            let bell = Arc::default();
+            let mut scopes = Scopes::new(depth);
+            scopes.poll_outer(&bell);
+            // They end, and nobody polls the inner one meanwhile.
+            scopes.outer = Box::pin(pending());
+            assert!(!bell.rung());
+            scopes.scopes[depth].cancel();
+            assert!(bell.rung(), "{depth}");
+            assert_eq!(scopes.poll_inner(&bell), Poll::Ready(true));
+            assert_eq!(Arc::strong_count(&bell), 1, "a clone of the waker was kept");
+        }
+    });
+}
+
+#[test]
+fn a_scope_that_is_polled_elsewhere_is_woken_by_its_new_waker() {
+    run(async {
+        for depth in 1..4 {
+            let (old, new) = (Arc::default(), Arc::default());
+            let mut scopes = Scopes::new(depth);
+            scopes.poll_outer(&old);
+            assert!(scopes.poll_inner(&new).is_pending());
+            // What it was polled in before is cancelled, which is no business of its.
+            scopes.scopes[0].cancel();
+            assert!(old.rung() && !new.rung());
+            scopes.scopes[depth].cancel();
+            assert!(new.rung() && !old.rung());
+        }
+    });
+}
+
+#[test]
+fn a_task_s_scopes_wake_it_for_life_and_hold_nothing_of_it() {
+    let _leaks = LeakCheck::begin();
+    // A scope that a task polled first is polled in another one, after the first is gone and freed.
+    nestling::run(async {
+        let scope = CancelScope::new();
+        let future = RefCell::new(Some(Box::pin({
+            let scope = scope.clone();
+            async move { scope.run(pending::<()>()).await.is_err() }
+        })));
+        open_nursery(async |nursery| {
+            nursery.start_soon(async {
+                // The second poll of a task finds that its frame has a waker.
+                checkpoint().await;
+                let mut polled = future.take().unwrap();
+                poll_fn(|cx| {
+                    assert!(polled.as_mut().poll(cx).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+                future.replace(Some(polled));
+            });
+            settle().await;
+            // That task has ended, and its memory may be another's.
+            nursery.start_soon(async {
+                let first = future.take().unwrap();
+                checkpoint().await;
+                assert!(first.await);
+            });
+            nursery.start_soon(checkpoint());
+            settle().await;
+            scope.cancel();
+        })
+        .await
+        .unwrap();
+        // As above, but it is cancelled when no task polls it any more.
+        let scope = CancelScope::new();
+        let mut future = None;
+        open_nursery(async |nursery| {
+            let future = &mut future;
+            let scope = scope.clone();
+            nursery.start_soon(async move {
+                checkpoint().await;
+                let mut polled = Box::pin(async move { scope.run(pending::<()>()).await.is_err() });
+                poll_fn(|cx| {
+                    assert!(polled.as_mut().poll(cx).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+                *future = Some(polled);
+            });
+        })
+        .await
+        .unwrap();
+        scope.cancel();
+        assert!(future.unwrap().await);
     });
 }

@@ -44,15 +44,7 @@ pub(crate) fn children(id: FrameId) -> Vec<FrameId> {
     if !is_live(id) {
         return Vec::new();
     }
-    with(|frames| {
-        let mut children = Vec::new();
-        let mut at = frames.node(id.index).first_child;
-        while at != NO_FRAME {
-            children.push(frames.id(at));
-            at = frames.node(at).next;
-        }
-        children
-    })
+    with(|frames| frames.children(id.index))
 }
 
 /// How many frames keep a waker with this data.

@@ -20,6 +20,9 @@ pub(super) const STALLED: Bit = Bit(1 << 5);
 /// A child frame that holds it was polled in the poll that is going on.
 pub(super) const TOUCHED: Bit = Bit(1 << 6);
 
+/// Polled with the waker of the frame around it, so that it keeps none of its own.
+pub(super) const INHERITS: Bit = Bit(1 << 7);
+
 #[derive(Clone, Copy)]
 pub(super) struct Bit(u8);
 
@@ -88,6 +91,19 @@ impl Node {
             true => self.bits |= bit.0,
             false => self.bits &= !bit.0,
         }
+    }
+
+    /// Whether somebody is woken when the frame is cancelled.
+    #[inline]
+    pub(super) fn has_waker(&self) -> bool {
+        self.waker.is_some() || self.is(INHERITS)
+    }
+
+    /// Sets who is woken; the one before is given back.
+    #[inline]
+    pub(super) fn set_waker(&mut self, waker: Option<Waker>) -> Option<Waker> {
+        self.set(INHERITS, false);
+        std::mem::replace(&mut self.waker, waker)
     }
 
     #[inline]

@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::extras::{Contents, Extras};
-use super::node::{EFFECTIVE, GUEST, LISTENER, Node, SHIELD, SHUTDOWN, STALLED};
+use super::node::{EFFECTIVE, GUEST, INHERITS, LISTENER, Node, SHIELD, SHUTDOWN, STALLED};
 use super::places::{PlaceKey, Places};
 use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
@@ -186,6 +186,25 @@ impl Frames {
         (waker, extra)
     }
 
+    /// The frame that keeps the waker of this one: itself, or the nearest around it that it was polled with.
+    #[inline]
+    pub(super) fn waker_keeper(&self, mut at: u32) -> Option<u32> {
+        loop {
+            let node = self.nodes.get(at as usize)?;
+            if !node.is(INHERITS) {
+                return Some(at);
+            }
+            at = node.parent;
+        }
+    }
+
+    /// Who is woken when the frame is cancelled.
+    #[inline]
+    pub(super) fn waker(&self, index: u32) -> Option<&Waker> {
+        let keeper = self.waker_keeper(index)?;
+        self.nodes[keeper as usize].waker.as_ref()
+    }
+
     pub(super) fn holds(&self, index: u32) -> bool {
         let node = &self.nodes[index as usize];
         node.is(GUEST) || node.guests > 0
@@ -232,6 +251,17 @@ impl Frames {
         }
     }
 
+    /// The child frames, the last made first.
+    pub(super) fn children(&self, index: u32) -> Vec<FrameId> {
+        let mut children = Vec::new();
+        let mut at = self.nodes[index as usize].first_child;
+        while at != NO_FRAME {
+            children.push(self.id(at));
+            at = self.nodes[at as usize].next;
+        }
+        children
+    }
+
     /// Notes the child frames that hold `index`.
     pub(super) fn note_guests(&self, index: u32, guests: &mut Vec<FrameId>) {
         let mut at = self.nodes[index as usize].first_child;
@@ -262,14 +292,14 @@ impl Frames {
             let node = self.node(at);
             node.guests -= 1;
             if node.guests > 0 {
-                if node.is(EFFECTIVE) && node.waker.is_some() {
+                if node.is(EFFECTIVE) && node.has_waker() {
                     // Are the others still polled by anybody? See `verdict`.
                     woken.push(self.id(at));
                 }
                 return;
             }
             let (is_guest, parent) = (node.is(GUEST), node.parent);
-            if node.is(EFFECTIVE) && node.waker.is_some() {
+            if node.is(EFFECTIVE) && node.has_waker() {
                 woken.push(self.id(at));
             }
             if is_guest {
@@ -292,7 +322,7 @@ impl Frames {
             let changed = node.is(EFFECTIVE) != effective;
             if changed {
                 let must_wake = match effective {
-                    true => node.waker.is_some(),
+                    true => node.has_waker(),
                     false => node.is(STALLED) || super::stranded::are_there(),
                 };
                 if must_wake {

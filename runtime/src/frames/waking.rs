@@ -3,10 +3,11 @@
 
 use std::task::Waker;
 
-use super::node::STALLED;
+use super::node::{INHERITS, STALLED};
 use super::tree::FrameId;
-use super::{children, current, is_effective, nearest, stranded, with};
+use super::{children, current, is_effective, nearest, set_waker, stranded, with};
 use crate::panics::Panics;
+use crate::task;
 
 /// Wakes the frames from the last to the first noted: what is deeper goes first, and among siblings
 /// what was made first, since new siblings are linked in front.
@@ -22,18 +23,43 @@ pub(super) fn wake_all(woken: &[FrameId]) {
 }
 
 fn wake(id: FrameId, panics: &mut Panics) {
-    let taken = with(|frames| frames.node_of(id)?.waker.take());
-    let Some(waker) = taken else { return };
+    let taken = with(|frames| {
+        frames.node_of(id)?;
+        let keeper = frames.waker_keeper(id.index)?;
+        let waker = frames.node(keeper).waker.take()?;
+        Some((frames.id(keeper), waker))
+    });
+    let Some((keeper, waker)) = taken else { return };
     panics.catch(|| waker.wake_by_ref());
     // Taking it out and putting it back saves a clone, two atomic operations.
-    let spare = with(|frames| match frames.node_of(id) {
-        Some(node) if node.waker.is_none() => {
-            node.waker = Some(waker);
-            None
-        }
+    let spare = with(|frames| match frames.node_of(keeper) {
+        Some(node) if !node.has_waker() => node.set_waker(Some(waker)),
         _ => Some(waker),
     });
     drop(spare);
+}
+
+/// The frame goes, or moves: children that were polled with its waker get clones of it. If it was polled with that
+/// of the frame around it, they go on with that one.
+#[must_use]
+pub(super) fn leave_waker_to_children(id: FrameId) -> Panics {
+    let mut panics = Panics::default();
+    let heirs: Vec<FrameId> = with(|frames| {
+        let mut heirs = frames.children(id.index);
+        heirs.retain(|heir| frames.node(heir.index).is(INHERITS));
+        heirs
+    });
+    if heirs.is_empty() {
+        return panics;
+    }
+    let waker = with(|frames| frames.node_of(id)?.waker.take());
+    if let Some(waker) = waker {
+        for heir in heirs {
+            panics.catch(|| set_waker(heir, waker.clone()));
+        }
+        panics.catch(|| drop(waker));
+    }
+    panics
 }
 
 /// Wakes every child frame, the first made first.
@@ -46,11 +72,10 @@ pub(crate) fn wake_children(id: FrameId) {
 pub(crate) fn strand(waker: &Waker) {
     let Some(id) = current() else { return };
     let is_own = with(|frames| {
-        let node = frames.node(id.index);
-        let own = node.waker.as_ref();
-        let is_own = own.is_some_and(|own| own.will_wake(waker));
+        let own = frames.waker(id.index);
+        let is_own = own.is_some_and(|own| task::is_same_waker(own, waker));
         if is_own {
-            node.set(STALLED, true);
+            frames.node(id.index).set(STALLED, true);
         }
         is_own
     });

@@ -341,11 +341,37 @@ fn raw(task: NonNull<Header>) -> RawWaker {
 }
 
 /// Whether the waker is that of a task.
+#[inline]
 pub(super) fn is_task_waker(waker: &Waker) -> bool {
-    ptr::eq(waker.vtable(), &WAKER)
+    ptr::eq(waker.vtable(), &WAKER) || ptr::eq(waker.vtable(), &UNCOUNTED)
+}
+
+/// Whether the two wake the same one, counted or not.
+#[inline]
+pub(crate) fn is_same_waker(one: &Waker, other: &Waker) -> bool {
+    one.will_wake(other) || one.data() == other.data() && is_task_waker(one) && is_task_waker(other)
+}
+
+/// As a clone, but if it is a task's waker, without a count of the task. Clones of it have one.
+///
+/// # Safety
+/// It is not used any more when the task may have been freed. Dropping it does nothing, and may come later.
+pub(crate) unsafe fn uncounted(waker: &Waker) -> Waker {
+    if !is_task_waker(waker) {
+        return waker.clone();
+    }
+    // SAFETY: as for `waker`, but that dropping it does nothing, so it needs no count.
+    unsafe { Waker::new(waker.data(), &UNCOUNTED) }
 }
 
 static WAKER: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, release_waker);
+
+/// Of wakers without a count of their own.
+static UNCOUNTED: RawWakerVTable = RawWakerVTable::new(clone, wake_by_ref, wake_by_ref, forget);
+
+/// # Safety
+/// None.
+unsafe fn forget(_: *const ()) {}
 
 /// # Safety
 /// Of this and the next three: `data` is that of a waker of a task, which has a count of it or is borrowed from
