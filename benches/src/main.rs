@@ -51,6 +51,7 @@ fn compare() -> Result<(), Error> {
     }
     allow_many_files()?;
     let peers = Peers::build(&options)?;
+    let _alone = quiet::Alone::wait()?;
     if options.check {
         return bounds::check(&peers);
     }

@@ -5,9 +5,11 @@
 //! waits. Neither idles, none wakes the other across CPUs, and ordinary processes get
 //! out of the way.
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -15,6 +17,28 @@ const PRIORITY: i32 = 10;
 
 /// A process that never waits would keep its CPU for ever; the kernel ends it after this.
 const CPU_WITHOUT_WAITING_MAX: Duration = Duration::from_secs(10);
+
+/// While this lives, no other comparison measures on this machine: two of them on one CPU would starve each other, and
+/// with real-time priority perhaps the kernel's own threads too.
+pub(crate) struct Alone {
+    _locked: File,
+}
+
+impl Alone {
+    pub(crate) fn wait() -> io::Result<Self> {
+        let path = std::env::temp_dir().join("nestling-comparison.lock");
+        let locked = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        if flock(&locked, FlockOperation::NonBlockingLockExclusive).is_err() {
+            println!("another comparison is going on; waiting for its end");
+            flock(&locked, FlockOperation::LockExclusive)?;
+        }
+        Ok(Self { _locked: locked })
+    }
+}
 
 /// While this lives, the calling thread, and every process it starts, is quiet.
 pub(crate) struct Quiet {
