@@ -18,7 +18,6 @@ mod waking;
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -270,10 +269,7 @@ pub(crate) fn cancel(id: FrameId, cause: Cancelled) -> bool {
         Some(name) => cause.of_scope(name),
         None => cause,
     };
-    change(|frames, woken| {
-        frames.extra(id.index).rare().cause = Some(Rc::new(cause));
-        frames.refresh(id.index, woken);
-    });
+    waking::cancel(id, cause);
     true
 }
 

@@ -12,6 +12,8 @@
 mod afar;
 #[path = "task/cell.rs"]
 mod cell;
+#[path = "task/held_owner.rs"]
+mod held_owner;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -21,6 +23,7 @@ use std::task::{Context, Wake, Waker};
 
 use self::cell::{Popped, Ready, Task};
 pub(crate) use self::cell::{is_same_waker, uncounted};
+pub(crate) use self::held_owner::{HeldOwner, HoldBack};
 use crate::context::{self, OwnWaker};
 use crate::core;
 use crate::inbox::{Inbox, Message};
@@ -41,7 +44,7 @@ struct Local {
     ready: Ready,
     /// Whoever polls the owner.
     owner: RefCell<Option<Waker>>,
-    /// Its waker is one of Nestling's, which run no foreign code.
+    /// Its waker is one of Nestling's, which run no foreign code but that of owners further up.
     is_owner_ours: Cell<bool>,
     /// The owner has been woken since it was last polled, or is being polled.
     notified: Cell<bool>,
@@ -106,7 +109,14 @@ impl TaskQueue {
             unreachable!("a task and its queue are of one thread");
         };
         local.push(task);
-        if local.notified.replace(true) || local.wake_own_owner() {
+        if local.notified.replace(true) {
+            return;
+        }
+        if local.is_owner_ours.get() {
+            if let Some(foreign) = local.wake_own_owner() {
+                // It may end this queue too, which is not used any more.
+                foreign.wake();
+            }
             return;
         }
         // Foreign code may end the owner, and with it the queue.
@@ -115,9 +125,7 @@ impl TaskQueue {
             Arc::increment_strong_count(queue);
             Arc::from_raw(queue)
         };
-        if let Some(local) = kept.local.get() {
-            local.wake_foreign_owner();
-        }
+        held_owner::wake_or_hold(kept);
     }
 
     /// Takes a task from the thread that woke it to its own.
@@ -213,6 +221,12 @@ impl TaskQueue {
         local.take_body();
         debug_assert_eq!(local.ready.len(), 0, "a task outlived its owner");
     }
+}
+
+/// Whether the waker is one of Nestling's, which run no foreign code but that of owners.
+#[inline]
+pub(crate) fn is_own_waker(waker: &Waker) -> bool {
+    cell::is_task_waker(waker) || context::is_own_waker(waker)
 }
 
 /// A poll of a queue's owner: turns of its tasks and of its own part.
@@ -322,7 +336,7 @@ impl Local {
         if self.is_owned_by(&owner) {
             return false;
         }
-        let is_ours = cell::is_task_waker(&owner) || context::is_own_waker(&owner);
+        let is_ours = is_own_waker(&owner);
         let old = self.owner.replace(Some(owner));
         self.is_owner_ours.set(is_ours);
         // Foreign code, which finds nothing borrowed.
@@ -330,23 +344,27 @@ impl Local {
         true
     }
 
-    /// Wakes the owner once per poll. The caller keeps the queue.
+    /// Wakes the owner once per poll. The caller keeps the queue, and holds nobody back.
     fn notify(&self) {
-        if !self.notified.replace(true) && !self.wake_own_owner() {
+        if self.notified.replace(true) {
+            return;
+        }
+        if !self.is_owner_ours.get() {
             self.wake_foreign_owner();
+        } else if let Some(foreign) = self.wake_own_owner() {
+            foreign.wake();
         }
     }
 
-    /// Wakes the owner if its waker is one of Nestling's, which only queues somebody in turn.
+    /// Wakes the owner, whose waker is one of Nestling's, which only queues somebody in turn. Whom that leads to
+    /// in the end may be woken by foreign code: not here, where the waker is borrowed.
     #[inline]
-    fn wake_own_owner(&self) -> bool {
-        if !self.is_owner_ours.get() {
-            return false;
-        }
+    fn wake_own_owner(&self) -> Option<HeldOwner> {
+        let hold = HoldBack::begin();
         if let Some(owner) = &*self.owner.borrow() {
             owner.wake_by_ref();
         }
-        true
+        hold.end()
     }
 
     fn wake_foreign_owner(&self) {
@@ -413,7 +431,11 @@ impl Wake for TaskQueue {
         match self.local.get() {
             Some(local) => {
                 local.set_body();
-                local.notify();
+                if local.is_owner_ours.get() {
+                    local.notify();
+                } else if !local.notified.replace(true) {
+                    held_owner::wake_or_hold(Arc::clone(self));
+                }
             }
             None => self.post(self.remote.mark_body()),
         }

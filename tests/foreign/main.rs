@@ -2,6 +2,7 @@
 
 mod combinators;
 mod drops;
+mod owners;
 mod panicking_wakers;
 mod steps;
 #[path = "../support/mod.rs"]

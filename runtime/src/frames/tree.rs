@@ -335,6 +335,55 @@ impl Frames {
         }
     }
 
+    /// Marks `start`, which has been given a cause, and what is below it as cancelled, and wakes each frame by
+    /// `wake`: what is deeper goes first, and among siblings what was made first, which is linked last. One walk,
+    /// as most of what it sees is not in the cache.
+    pub(super) fn cancel_below(&mut self, start: u32, mut wake: impl FnMut(&Waker, FrameId)) {
+        let mut at = start;
+        loop {
+            let node = self.node(at);
+            // A shield hides the causes of others only.
+            if !node.is(EFFECTIVE) && (at == start || !node.is(SHIELD)) {
+                node.set(EFFECTIVE, true);
+                let child = node.first_child;
+                if child != NO_FRAME {
+                    at = self.last_sibling(child);
+                    continue;
+                }
+                self.wake_by(at, &mut wake);
+            }
+            loop {
+                if at == start {
+                    return;
+                }
+                let node = self.node(at);
+                if node.prev != NO_FRAME {
+                    at = node.prev;
+                    break;
+                }
+                at = node.parent;
+                self.wake_by(at, &mut wake);
+            }
+        }
+    }
+
+    fn last_sibling(&self, mut at: u32) -> u32 {
+        loop {
+            let next = self.nodes[at as usize].next;
+            if next == NO_FRAME {
+                return at;
+            }
+            at = next;
+        }
+    }
+
+    #[inline]
+    fn wake_by(&self, index: u32, wake: &mut impl FnMut(&Waker, FrameId)) {
+        if let Some(waker) = self.waker(index) {
+            wake(waker, self.id(index));
+        }
+    }
+
     /// The frame after `at` in preorder below `start`, entering the children of `at` if `descend`.
     pub(super) fn next(&self, start: u32, mut at: u32, descend: bool) -> Option<u32> {
         let first = self.nodes[at as usize].first_child;

@@ -1,25 +1,68 @@
 //! Waking frames, and what was polled in them. Wakers are foreign code: nothing is borrowed meanwhile, and one
 //! that panics costs the others nothing.
 
+use std::rc::Rc;
 use std::task::Waker;
 
 use super::node::{INHERITS, STALLED};
 use super::tree::FrameId;
 use super::{children, current, is_effective, nearest, set_waker, stranded, with};
+use crate::cancelled::Cancelled;
 use crate::panics::Panics;
-use crate::task;
+use crate::task::{self, HeldOwner, HoldBack};
 
 /// Wakes the frames from the last to the first noted: what is deeper goes first, and among siblings
 /// what was made first, since new siblings are linked in front.
 pub(super) fn wake_all(woken: &[FrameId]) {
     let mut panics = Panics::default();
     for &id in woken.iter().rev() {
-        wake(id, &mut panics);
-        if stranded::are_there() {
-            wake_stranded_in(id, &mut panics);
-        }
+        wake_with_stranded(id, &mut panics);
     }
     panics.resume();
+}
+
+/// Cancels the frame, which is live, and wakes what that reaches: what is deeper goes first, and among siblings what
+/// was made first.
+pub(super) fn cancel(id: FrameId, cause: Cancelled) {
+    let mut left = Vec::new();
+    let may_wake = !stranded::are_there();
+    let hold = HoldBack::begin();
+    with(|frames| {
+        frames.extra(id.index).rare().cause = Some(Rc::new(cause));
+        frames.cancel_below(id.index, |waker, id| {
+            // The first that leads to foreign code has to wait, and all others behind it.
+            if may_wake && left.is_empty() && !hold.has_one() && task::is_own_waker(waker) {
+                waker.wake_by_ref();
+            } else {
+                left.push(id);
+            }
+        });
+        frames.update_context();
+    });
+    let held = hold.end();
+    if held.is_some() || !left.is_empty() {
+        wake_left(held, &left);
+    }
+}
+
+/// First the owner that the last own waker has led to, as it came before the others.
+#[cold]
+fn wake_left(held: Option<HeldOwner>, left: &[FrameId]) {
+    let mut panics = Panics::default();
+    if let Some(owner) = held {
+        panics.catch(|| owner.wake());
+    }
+    for &id in left {
+        wake_with_stranded(id, &mut panics);
+    }
+    panics.resume();
+}
+
+fn wake_with_stranded(id: FrameId, panics: &mut Panics) {
+    wake(id, panics);
+    if stranded::are_there() {
+        wake_stranded_in(id, panics);
+    }
 }
 
 fn wake(id: FrameId, panics: &mut Panics) {
