@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nestling_runtime::{Frame, FrameRef, Framed, Label, Step};
+use nestling_runtime::{FrameRef, Framed, Label, Step, TaskFrame};
 use pin_project_lite::pin_project;
 
 use crate::outcome::Outcome;
@@ -41,7 +41,7 @@ pub(crate) trait Listener {
     fn is_there(&self) -> bool;
 
     /// What is given back is the nursery's.
-    fn child_ended(&self, ended: Ended, frame: &Frame) -> Option<Ended>;
+    fn child_ended(&self, ended: Ended, frame: FrameRef) -> Option<Ended>;
 }
 
 impl Listener for () {
@@ -51,7 +51,7 @@ impl Listener for () {
         false
     }
 
-    fn child_ended(&self, ended: Ended, _: &Frame) -> Option<Ended> {
+    fn child_ended(&self, ended: Ended, _: FrameRef) -> Option<Ended> {
         Some(ended)
     }
 }
@@ -65,7 +65,7 @@ impl Listener for Rc<Starting> {
         true
     }
 
-    fn child_ended(&self, ended: Ended, frame: &Frame) -> Option<Ended> {
+    fn child_ended(&self, ended: Ended, frame: FrameRef) -> Option<Ended> {
         Starting::child_ended(self, ended, frame)
     }
 }
@@ -80,12 +80,14 @@ where
     F: Future<Output: Outcome>,
     L: Listener,
 {
-    let frame = state.scope.frame().child(plan.label);
-    listener.child_begins(frame.handle());
+    let flags = Flags::new(plan.daemon);
+    let frame = TaskFrame::below(state.scope.frame(), plan.label, flags);
+    if listener.is_there() {
+        listener.child_begins(frame.handle());
+    }
     state.child_begins(plan.daemon);
     let child = Child {
-        future: Framed::with(future, Flags::new(plan.daemon)),
-        frame,
+        future: Framed::with(future, frame),
         state: Rc::clone(state),
         listener,
     };
@@ -108,8 +110,7 @@ pin_project! {
     #[project = Projected]
     struct Child<F, L: Listener> {
         #[pin]
-        future: Framed<F, Flags>,
-        frame: Frame,
+        future: Framed<F, TaskFrame<Flags>>,
         state: Rc<State>,
         listener: L,
     }
@@ -162,22 +163,20 @@ impl<F: Future<Output: Outcome>, L: Listener> Future for Child<F, L> {
         }
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let this = self.as_mut().project();
-            this.future
-                .poll_task(this.frame, cx)
-                .map(|step| match step {
-                    // The value is dropped here, where a panic is still caught.
-                    Step::Done(output) => output
-                        .into_result()
-                        .map_or_else(Ended::Failed, |_| Ended::Done),
-                    Step::Cut => Ended::Cut,
-                })
+            this.future.poll_with_frame(cx).map(|step| match step {
+                // The value is dropped here, where a panic is still caught.
+                Step::Done(output) => output
+                    .into_result()
+                    .map_or_else(Ended::Failed, |_| Ended::Done),
+                Step::Cut => Ended::Cut,
+            })
         }));
         let ended = match polled {
             Ok(Poll::Pending) => {
-                let this = self.project();
-                if !this.future.beside().set(Flags::HAS_WAKER) {
+                let frame = self.project().future.beside();
+                if !frame.beside.set(Flags::HAS_WAKER) {
                     // SAFETY: the frame is part of the child, and goes with it, before its task does.
-                    unsafe { this.frame.set_task_waker(cx.waker()) }
+                    unsafe { frame.set_waker(cx.waker()) }
                 }
                 return Poll::Pending;
             }
@@ -201,13 +200,13 @@ where
     fn drop_future(self: Pin<&mut Self>) {
         let mut this = self.project();
         let future = this.future.as_mut();
-        let dropped = catch_unwind(AssertUnwindSafe(|| future.drop_in(this.frame)));
+        let dropped = catch_unwind(AssertUnwindSafe(|| future.drop_with_frame()));
         this.end(dropped.map_or_else(Ended::Panicked, |()| Ended::Cut));
     }
 
     fn drop_after_panic(self: Pin<&mut Self>) {
         let this = self.project();
-        let dropped = catch_unwind(AssertUnwindSafe(|| this.future.drop_in(this.frame)));
+        let dropped = catch_unwind(AssertUnwindSafe(|| this.future.drop_with_frame()));
         report_second_panic(dropped, "a task");
     }
 }
@@ -218,20 +217,24 @@ impl<F, L: Listener> Projected<'_, F, L> {
         match ended {
             // Most children end like this.
             Ended::Done if !self.listener.is_there() => {}
-            ended => {
-                // Of a child that is being started, the caller of `start` hears first.
-                if let Some(ended) = self.listener.child_ended(ended, self.frame) {
-                    let daemon = self.future.as_mut().beside().has(Flags::DAEMON);
-                    tell(self.state, self.frame, daemon, ended);
-                }
-            }
+            ended => self.say(ended),
         }
         self.leave();
     }
 
+    #[inline(never)]
+    fn say(&mut self, ended: Ended) {
+        let frame = *self.future.as_mut().beside();
+        let (frame, daemon) = (frame.handle(), frame.beside.has(Flags::DAEMON));
+        // Of a child that is being started, the caller of `start` hears first.
+        if let Some(ended) = self.listener.child_ended(ended, frame) {
+            tell(self.state, frame, daemon, ended);
+        }
+    }
+
     #[inline]
     fn leave(&mut self) {
-        let flags = self.future.as_mut().beside();
+        let flags = &mut self.future.as_mut().beside().beside;
         if !flags.set(Flags::ENDED) {
             self.state.child_ends(flags.has(Flags::DAEMON));
         }
@@ -239,7 +242,7 @@ impl<F, L: Listener> Projected<'_, F, L> {
 }
 
 /// Tells the nursery how a child has ended.
-fn tell(state: &State, frame: &Frame, daemon: bool, ended: Ended) {
+fn tell(state: &State, frame: FrameRef, daemon: bool, ended: Ended) {
     match ended {
         Ended::Cut if !daemon => state.child_was_cut(),
         Ended::Failed(_) | Ended::Panicked(_) => {
@@ -263,13 +266,13 @@ mod tests {
 
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn a_child_takes_24_bytes_beside_its_future() {
+    fn a_child_takes_16_bytes_beside_its_future() {
         let words = [0_u64; 4];
         let borrowing = async {
             pending::<()>().await;
             assert_eq!(words, [0; 4]);
         };
-        assert_eq!(beside(&pending::<()>()), 24);
-        assert_eq!(beside(&borrowing), 24);
+        assert_eq!(beside(&pending::<()>()), 16);
+        assert_eq!(beside(&borrowing), 16);
     }
 }

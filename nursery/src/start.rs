@@ -61,7 +61,7 @@ impl Starting {
     }
 
     /// Takes note of the child's end. What is given back is the nursery's to record.
-    pub(crate) fn child_ended(&self, ended: Ended, frame: &Frame) -> Option<Ended> {
+    pub(crate) fn child_ended(&self, ended: Ended, frame: FrameRef) -> Option<Ended> {
         if self.phase.get() == Phase::Ready || self.abandoned.get() {
             return Some(ended);
         }

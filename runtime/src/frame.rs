@@ -1,4 +1,3 @@
-#![expect(unsafe_code, reason = "a frame may keep its task's waker uncounted")]
 //! Frames as their owners see them.
 
 use std::fmt;
@@ -12,7 +11,6 @@ use crate::cancelled::Cancelled;
 use crate::context::{self, NO_FRAME};
 use crate::frames::{self, FrameId};
 use crate::label::Label;
-use crate::task;
 use crate::timer::ArmedIn;
 use crate::waits;
 
@@ -55,10 +53,7 @@ impl Frame {
     /// A reference that keeps nothing alive: once the frame is gone, it does nothing.
     #[must_use]
     pub fn handle(&self) -> FrameRef {
-        FrameRef {
-            id: self.id,
-            not_send: PhantomData,
-        }
+        FrameRef::to(self.id)
     }
 
     /// Makes the frame the current one until the guard is dropped, and hangs it below the one that
@@ -71,42 +66,17 @@ impl Frame {
 
     /// As [`enter`](Self::enter), for a frame that knows whom to wake.
     pub fn enter_below_current(&self) -> Entered<'_> {
-        self.enter_as(frames::arrive(self.id))
+        let cancelled = frames::arrive(self.id);
+        Entered::new(self.id.index, cancelled)
     }
 
     /// Makes the frame the current one where it hangs.
     pub fn enter_in_place(&self) -> Entered<'_> {
-        self.enter_as(frames::is_effective(self.id.index))
-    }
-
-    fn enter_as(&self, cancelled: bool) -> Entered<'_> {
-        context::with(|context| {
-            if context.watched.get() {
-                waits::begin_poll(self.id);
-            }
-            Entered {
-                frame: self,
-                outer: context.frame.replace(self.id.index),
-                outer_cancelled: context.cancelled.replace(cancelled),
-                epoch: context.epoch.get(),
-            }
-        })
+        Entered::in_place(self.id.index)
     }
 
     /// Sets who is woken when the frame is cancelled.
     pub fn set_waker(&self, waker: Waker) {
-        frames::set_waker(self.id, waker);
-    }
-
-    /// As [`set_waker`](Self::set_waker) with a clone of the waker of the task that owns the frame, but without a
-    /// count of it.
-    ///
-    /// # Safety
-    /// The frame is dropped, or has been given another waker, before that task is freed: it is part of the task.
-    pub unsafe fn set_task_waker(&self, waker: &Waker) {
-        // SAFETY: the caller's promise; the frame keeps the waker to itself, and gives clones away, which are
-        // counted.
-        let waker = unsafe { task::uncounted(waker) };
         frames::set_waker(self.id, waker);
     }
 
@@ -264,10 +234,14 @@ pub struct FrameRef {
 impl FrameRef {
     /// The frame that is being polled.
     pub(crate) fn current() -> Option<FrameRef> {
-        frames::current().map(|id| FrameRef {
+        frames::current().map(FrameRef::to)
+    }
+
+    pub(crate) fn to(id: FrameId) -> FrameRef {
+        FrameRef {
             id,
             not_send: PhantomData,
-        })
+        }
     }
 
     /// The frame, for a [`Canceller`](crate::Canceller) of another thread.
@@ -290,19 +264,53 @@ impl FrameRef {
     pub fn is_cancelled(&self) -> bool {
         frames::is_live_and_effective(self.id)
     }
+
+    /// As [`Frame::effective_cause`].
+    #[must_use]
+    pub fn effective_cause(&self) -> Option<Cancelled> {
+        frames::effective_cause(self.id).map(Rc::unwrap_or_clone)
+    }
+
+    /// As [`Frame::label`].
+    #[must_use]
+    pub fn label(&self) -> Option<Label> {
+        frames::label(self.id)
+    }
 }
 
 /// While it lives, its frame is the current one.
 #[derive(Debug)]
 pub struct Entered<'a> {
-    frame: &'a Frame,
+    frame: u32,
     outer: u32,
     outer_cancelled: bool,
     epoch: u64,
+    lives: PhantomData<&'a Frame>,
 }
 
 impl Entered<'_> {
-    pub(crate) fn frame(&self) -> &Frame {
+    fn new<'a>(frame: u32, cancelled: bool) -> Entered<'a> {
+        context::with(|context| {
+            if context.watched.get() {
+                waits::begin_poll(frames::id_at(frame));
+            }
+            Entered {
+                frame,
+                outer: context.frame.replace(frame),
+                outer_cancelled: context.cancelled.replace(cancelled),
+                epoch: context.epoch.get(),
+                lives: PhantomData,
+            }
+        })
+    }
+
+    /// Makes the frame the current one where it hangs.
+    #[inline]
+    pub(crate) fn in_place<'a>(frame: u32) -> Entered<'a> {
+        Entered::new(frame, frames::is_effective(frame))
+    }
+
+    pub(crate) fn frame(&self) -> u32 {
         self.frame
     }
 

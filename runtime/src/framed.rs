@@ -21,6 +21,7 @@ use crate::context;
 use crate::frame::{Entered, Frame};
 use crate::frames::{self, Verdict};
 use crate::steps;
+use crate::task_frame::{Beside, TaskFrame};
 use crate::waits;
 
 /// Gives the task that is polled a full budget of checkpoints, and its poller the old one back.
@@ -56,9 +57,16 @@ pin_project! {
     ///
     /// `B` is a few bytes of its owner's. Whether there is a future takes one, and most futures leave seven more
     /// unused there.
-    pub struct Framed<F, B = ()> {
+    pub struct Framed<F, B: Beside = ()> {
         #[pin]
         slot: Slot<F, B>,
+    }
+
+    impl<F, B: Beside> PinnedDrop for Framed<F, B> {
+        fn drop(this: Pin<&mut Self>) {
+            // Mostly there is no future any more.
+            this.beside().leave();
+        }
     }
 }
 
@@ -85,7 +93,7 @@ impl<F> Framed<F> {
     }
 }
 
-impl<F, B: Copy> Framed<F, B> {
+impl<F, B: Beside> Framed<F, B> {
     /// As [`new`](Self::new), with something that its owner keeps there.
     pub fn with(future: F, beside: B) -> Framed<F, B> {
         Framed {
@@ -109,7 +117,7 @@ impl<F, B: Copy> Framed<F, B> {
     }
 }
 
-impl<F: Future, B: Copy> Framed<F, B> {
+impl<F: Future, B: Beside> Framed<F, B> {
     /// Polls the future as part of scope-like code, in `frame`, which is hung below the current one.
     ///
     /// After `Ready` it stays `Ready(Cut)`.
@@ -133,20 +141,33 @@ impl<F: Future, B: Copy> Framed<F, B> {
         frame: &Frame,
         cx: &mut Context<'_>,
     ) -> Poll<Step<F::Output>> {
-        let _budget = Budget::full();
-        let entered = frame.enter_in_place();
-        if waits::is_watched() {
-            let _held = steps::begin_poll();
-            let counted = waits::counted(frame.id(), cx.waker());
-            return self.poll_entered(&entered, &mut Context::from_waker(&counted));
-        }
-        self.poll_entered(&entered, cx)
+        self.poll_in_place(frame.id().index, cx)
     }
 
     /// Drops the future in place, in `frame`, whatever state it is in.
     pub fn drop_in(self: Pin<&mut Self>, frame: &Frame) {
-        let _entered = frame.enter_in_place();
+        self.drop_in_place(frame.id().index);
+    }
+
+    fn drop_in_place(self: Pin<&mut Self>, frame: u32) {
+        // Not in one that went at the end of the thread.
+        let _entered = Entered::in_place(frames::id_at(frame).index);
         self.end();
+    }
+
+    fn poll_in_place(
+        self: Pin<&mut Self>,
+        frame: u32,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let _budget = Budget::full();
+        let entered = Entered::in_place(frame);
+        if waits::is_watched() {
+            let _held = steps::begin_poll();
+            let counted = waits::counted(frames::id_at(frame), cx.waker());
+            return self.poll_entered(&entered, &mut Context::from_waker(&counted));
+        }
+        self.poll_entered(&entered, cx)
     }
 
     fn poll_entered(
@@ -159,12 +180,12 @@ impl<F: Future, B: Copy> Framed<F, B> {
         };
         let cancelled_before = entered.is_cancelled();
         if cancelled_before {
-            frames::begin_cancelled_poll(entered.frame().id());
+            frames::begin_cancelled_poll(entered.frame());
         }
         let step = match future.poll(cx) {
             Poll::Ready(value) => Step::Done(value),
             Poll::Pending if !entered.is_cancelled() => return Poll::Pending,
-            Poll::Pending => match frames::verdict(entered.frame().id(), cancelled_before) {
+            Poll::Pending => match frames::verdict(entered.frame(), cancelled_before) {
                 Verdict::Cut => Step::Cut,
                 Verdict::Wait => return Poll::Pending,
                 Verdict::WaitAndSee => {
@@ -180,7 +201,25 @@ impl<F: Future, B: Copy> Framed<F, B> {
     }
 }
 
-impl<F, B> fmt::Debug for Framed<F, B> {
+/// With the task's frame beside the future.
+impl<F: Future, B: Copy> Framed<F, TaskFrame<B>> {
+    /// As [`poll_task`](Self::poll_task).
+    pub fn poll_with_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<F::Output>> {
+        let frame = self.as_mut().beside().index();
+        self.poll_in_place(frame, cx)
+    }
+
+    /// As [`drop_in`](Self::drop_in).
+    pub fn drop_with_frame(mut self: Pin<&mut Self>) {
+        let frame = self.as_mut().beside().index();
+        self.drop_in_place(frame);
+    }
+}
+
+impl<F, B: Beside> fmt::Debug for Framed<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.slot {
             Slot::Running { .. } => "running",

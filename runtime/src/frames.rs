@@ -23,7 +23,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 pub(crate) use self::looking::*;
-use self::node::{EFFECTIVE, GUEST, INHERITS, LISTENER, SHIELD, SHUTDOWN, TOUCHED};
+use self::node::{EFFECTIVE, GUEST, INHERITS, LISTENER, Node, SHIELD, SHUTDOWN, TOUCHED};
 pub(crate) use self::short::*;
 pub(crate) use self::tree::FrameId;
 use self::tree::Frames;
@@ -32,6 +32,7 @@ pub(crate) use self::waking::{strand, wake_children};
 use crate::cancelled::{CancelKind, Cancelled};
 use crate::context::{self, NO_FRAME};
 use crate::label::{FrameKind, Label};
+use crate::panics::Panics;
 use crate::task;
 use crate::waits;
 
@@ -49,12 +50,17 @@ struct Reaper;
 
 impl Drop for Reaper {
     fn drop(&mut self) {
+        // Whoever drops its tasks later does not find them here any more, but among those that are ready.
+        let tasks = with(|frames| frames.all_tasks());
+        let mut panics = Panics::default();
+        panics.catch(|| wake_all(&tasks));
         let frames = FRAMES.with(|frames| {
             let empty = frames.borrow().emptied();
             frames.replace(ManuallyDrop::new(empty))
         });
         // Not borrowed any more: wakers are foreign code.
-        drop(ManuallyDrop::into_inner(frames));
+        panics.catch(|| drop(ManuallyDrop::into_inner(frames)));
+        panics.resume();
     }
 }
 
@@ -110,24 +116,38 @@ pub(crate) fn insert_below(parent: FrameId, label: Label) -> FrameId {
 
 /// Takes the frame out of the tree; its child frames are handed over to the one around it.
 pub(crate) fn remove(id: FrameId) {
-    // A leaf that holds nobody, which most frames are in the end.
+    if !remove_leaf(id.index, |node| node.generation == id.generation) {
+        remove_any(id);
+    }
+}
+
+/// As [`remove`], for a frame that is not removed but by its owner.
+#[inline(never)]
+pub(crate) fn remove_task(index: u32) {
+    if !remove_leaf(index, |node| !node.is_vacant()) {
+        remove_any(id_at(index));
+    }
+}
+
+/// Removes the frame if it is a leaf that holds nobody, which most frames are in the end.
+#[inline(always)]
+fn remove_leaf(index: u32, is_it: impl FnOnce(&Node) -> bool) -> bool {
     let leaf = with(|frames| {
-        let node = frames.node_of(id)?;
+        let node = frames.nodes.get(index as usize)?;
         let is_leaf = !node.is(GUEST) && node.first_child == NO_FRAME;
-        if !is_leaf || waits::is_watched() || stranded::are_there() {
+        if !is_it(node) || !is_leaf || waits::is_watched() || stranded::are_there() {
             return None;
         }
-        Some(frames.take_out(id.index))
+        Some(frames.take_out(index))
     });
-    match leaf {
-        Some((waker, contents)) => {
-            drop(waker);
-            if let Some(contents) = contents {
-                contents.drop();
-            }
-        }
-        None => remove_any(id),
+    let Some((waker, contents)) = leaf else {
+        return false;
+    };
+    drop(waker);
+    if let Some(contents) = contents {
+        contents.drop();
     }
+    true
 }
 
 #[cold]
@@ -235,6 +255,15 @@ pub(crate) fn set_waker(id: FrameId, waker: Waker) {
     drop(old);
 }
 
+/// As [`set_waker`], for a frame that is not removed but by its owner.
+pub(crate) fn set_task_waker(index: u32, waker: Waker) {
+    let old = with(|frames| match frames.nodes.get_mut(index as usize) {
+        Some(node) if !node.is_vacant() => node.set_waker(Some(waker)),
+        _ => Some(waker),
+    });
+    drop(old);
+}
+
 /// Takes the frame from its parent: it is over, or waits to be polled elsewhere.
 pub(crate) fn detach(id: FrameId) {
     if !is_live(id) {
@@ -333,8 +362,8 @@ pub(crate) fn set_shield(id: FrameId, shield: bool) {
 }
 
 /// Begins a poll of a cancelled frame.
-pub(crate) fn begin_cancelled_poll(id: FrameId) {
-    with(|frames| frames.node(id.index).set(TOUCHED, false));
+pub(crate) fn begin_cancelled_poll(index: u32) {
+    with(|frames| frames.node(index).set(TOUCHED, false));
 }
 
 /// What is to be done about a cancelled frame whose future has returned `Pending`.
@@ -358,10 +387,10 @@ const UNTOUCHED_POLLS_MAX: u32 = 32;
 /// woken; if they are still not polled then, they are given up and dropped with the rest.
 ///
 /// `cancelled_before`: the frame was cancelled when the poll began.
-pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
+pub(crate) fn verdict(index: u32, cancelled_before: bool) -> Verdict {
     let (verdict, guests) = with(|frames| {
         let mut guests = Vec::new();
-        let node = frames.node(id.index);
+        let node = frames.node(index);
         if !node.is(EFFECTIVE) {
             return (Verdict::Wait, guests);
         }
@@ -372,15 +401,15 @@ pub(crate) fn verdict(id: FrameId, cancelled_before: bool) -> Verdict {
             return (Verdict::WaitAndSee, guests);
         }
         if node.is(TOUCHED) {
-            if frames.has_extra(id.index) {
-                frames.extra(id.index).untouched = 0;
+            if frames.has_extra(index) {
+                frames.extra(index).untouched = 0;
             }
             return (Verdict::Wait, guests);
         }
-        let extra = frames.extra(id.index);
+        let extra = frames.extra(index);
         extra.untouched += 1;
         match extra.untouched {
-            1 => frames.note_guests(id.index, &mut guests),
+            1 => frames.note_guests(index, &mut guests),
             polls if polls > UNTOUCHED_POLLS_MAX => return (Verdict::Cut, guests),
             _ => {}
         }

@@ -46,6 +46,7 @@ pub mod stdio;
 mod steps;
 pub mod sync;
 mod task;
+mod task_frame;
 mod task_id;
 pub mod testing;
 mod thread_bound;
@@ -72,6 +73,7 @@ pub use panics::wake_all;
 pub use run::{Builder, RunError, describe, run};
 pub use statistics::{Statistics, statistics};
 pub use task::{TaskQueue, Turns};
+pub use task_frame::{Beside, TaskFrame};
 pub use task_id::TaskId;
 pub use time::{
     Interval, Sleep, SleepForever, after, current_time, interval, sleep, sleep_forever,

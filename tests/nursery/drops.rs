@@ -2,7 +2,7 @@
 //! destructors that spawn, cancel and wake, wake-ups from other threads meanwhile, deep nesting.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use crate::support::{
     poll_once, run, select, select_biased_second, settle, times, yield_n,
 };
 use nestling::{
-    Nursery, NurseryError, checkpoint, is_cancelled, ok, open_nursery, sleep, sleep_forever,
-    statistics,
+    CancelScope, Nursery, NurseryError, checkpoint, is_cancelled, ok, open_nursery, sleep,
+    sleep_forever, statistics,
 };
 
 type BoxedNursery = Pin<Box<dyn Future<Output = Result<(), NurseryError>>>>;
@@ -813,6 +813,71 @@ fn a_future_kept_in_a_thread_local_is_dropped_after_the_run_without_harm() {
     .join()
     .unwrap();
     assert_eq!(DROPS.load(Ordering::SeqCst), 1);
+}
+
+/// What is asked and done of frames by a destructor.
+fn look_around() {
+    let scope = CancelScope::new();
+    scope.cancel();
+    assert!(scope.is_cancelled());
+    drop(CancelScope::new());
+}
+
+#[test]
+fn a_nursery_kept_in_a_thread_local_is_dropped_at_the_end_of_the_thread_without_harm() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    }
+    struct Kept {
+        nursery: Option<Pin<Box<dyn Future<Output = ()>>>>,
+        scopes: usize,
+    }
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            // Frames that are made now must not be taken for those of the nursery.
+            let scopes: Vec<_> = (0..self.scopes).map(|_| CancelScope::new()).collect();
+            drop(self.nursery.take());
+            for scope in &scopes {
+                assert!(!scope.is_cancelled());
+                scope.cancel();
+                assert!(scope.is_cancelled());
+            }
+        }
+    }
+    let _leaks = LeakCheck::begin();
+    for scopes in [0, 1, 100] {
+        thread::spawn(move || {
+            // Touched first, so that it is destroyed after what the library keeps for the thread.
+            KEPT.with_borrow_mut(|kept| *kept = None);
+            nestling::run(async {
+                let mut nursery: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async {
+                    let opened = open_nursery(async |nursery| {
+                        for _ in 0..3 {
+                            nursery.start_soon(async {
+                                let _guard = on_drop(|| {
+                                    look_around();
+                                    DROPS.fetch_add(1, Ordering::SeqCst);
+                                });
+                                CancelScope::new().run(pending::<()>()).await.ok();
+                            });
+                        }
+                        let _guard = on_drop(look_around);
+                        pending::<()>().await;
+                    });
+                    opened.await.ok();
+                });
+                for _ in 0..3 {
+                    assert!(poll_once(&mut nursery).await.is_pending());
+                }
+                let nursery = Some(nursery);
+                KEPT.with_borrow_mut(|kept| *kept = Some(Kept { nursery, scopes }));
+            });
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(DROPS.load(Ordering::SeqCst), 9);
 }
 
 #[test]

@@ -16,6 +16,14 @@ pub(crate) fn current() -> Option<FrameId> {
     (index != NO_FRAME).then(|| with(|frames| frames.id(index)))
 }
 
+/// The frame at `index`, if there is one.
+pub(crate) fn id_at(index: u32) -> FrameId {
+    with(|frames| match frames.nodes.get(index as usize) {
+        Some(node) if !node.is_vacant() => frames.id(index),
+        _ => FrameId::NONE,
+    })
+}
+
 /// The outermost frame around this one.
 pub(crate) fn root(id: FrameId) -> FrameId {
     nearest(id, |frame| {

@@ -81,6 +81,11 @@ impl Node {
     }
 
     #[inline]
+    pub(super) fn is_vacant(&self) -> bool {
+        self.generation == 0
+    }
+
+    #[inline]
     pub(super) fn is(&self, bit: Bit) -> bool {
         self.bits & bit.0 != 0
     }

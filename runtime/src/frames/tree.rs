@@ -44,6 +44,9 @@ pub(super) struct Frames {
     live: usize,
     /// Generations are counted for the whole thread, as slots go when the slab is freed.
     inserted: u32,
+    /// The lower numbers were used in a slab that was freed while frames in it lived, and are not used again: tasks
+    /// know no more of their frames.
+    first: u32,
 }
 
 impl Frames {
@@ -55,13 +58,20 @@ impl Frames {
             vacant: NO_FRAME,
             live: 0,
             inserted: 0,
+            first: 0,
         }
     }
 
-    /// One without frames, whose generations go on from here.
+    /// One without frames, whose generations go on from here. No frame in it gets the number of one that lives here.
     pub(super) fn emptied(&self) -> Frames {
+        let first = match self.live {
+            0 => self.first,
+            // Less than `NO_FRAME`, see `grow`.
+            _ => self.nodes.len() as u32,
+        };
         Frames {
             inserted: self.inserted,
+            first,
             ..Frames::new()
         }
     }
@@ -151,6 +161,9 @@ impl Frames {
 
     #[cold]
     fn grow(&mut self) {
+        if self.nodes.is_empty() {
+            self.nodes.resize_with(self.first as usize, Node::vacant);
+        }
         let index = u32::try_from(self.nodes.len())
             .ok()
             .filter(|&index| index != NO_FRAME)
@@ -249,6 +262,16 @@ impl Frames {
         if next != NO_FRAME {
             self.node(next).prev = prev;
         }
+    }
+
+    /// The frames of all tasks.
+    #[cold]
+    pub(super) fn all_tasks(&self) -> Vec<FrameId> {
+        let is_task = |node: &Node| !node.is_vacant() && node.kind() == FrameKind::Task;
+        (0..self.nodes.len() as u32)
+            .filter(|&index| is_task(&self.nodes[index as usize]))
+            .map(|index| self.id(index))
+            .collect()
     }
 
     /// The child frames, the last made first.
