@@ -10,7 +10,7 @@ use nestling_runtime::testing::Step;
 const LINES_MAX: usize = 4;
 
 /// Whose functions tell nothing about the program: the way from one of its lines to the next.
-const BETWEEN: [&str; 8] = [
+const BETWEEN: [&str; 7] = [
     "nestling",
     "nestling_runtime",
     "nestling_nursery",
@@ -18,7 +18,6 @@ const BETWEEN: [&str; 8] = [
     "core",
     "std",
     "alloc",
-    "async_task",
 ];
 
 /// What is around the program.
