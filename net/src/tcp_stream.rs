@@ -2,6 +2,7 @@
 
 mod connection;
 mod options;
+mod peer;
 mod steps;
 
 use std::fmt;
@@ -338,10 +339,10 @@ impl TcpStream {
         if self.io.is_busy(Direction::Write) {
             return Err(connection.error(Operation::SendEof, Reason::BUSY_WRITING));
         }
-        if !connection.eof_sent.get() {
+        if !connection.ends.is_eof_sent() {
             let sent = connection.socket.shutdown(Shutdown::Write);
             sent.map_err(|error| connection.error(Operation::SendEof, error))?;
-            connection.eof_sent.set(true);
+            connection.ends.set_eof_sent();
         }
         Ok(())
     }
@@ -354,7 +355,7 @@ impl fmt::Debug for TcpStream {
             .field("socket", &connection.socket)
             .field("reading", &self.io.is_busy(Direction::Read))
             .field("writing", &self.io.is_busy(Direction::Write))
-            .field("eof_sent", &connection.eof_sent.get())
+            .field("eof_sent", &connection.ends.is_eof_sent())
             .finish()
     }
 }

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::{self, SocketAddr};
-use std::num::NonZero;
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(windows)]
@@ -11,36 +10,61 @@ use std::os::windows::io::{AsSocket, BorrowedSocket};
 
 use nestling_runtime::io::BusyResource;
 
+use super::peer::Peer;
 use crate::error::{Error, Operation, Reason, translate};
 
 pub(crate) struct Connection {
     pub(crate) socket: net::TcpStream,
     /// Where it leads to; while it is being made, whom it calls.
-    pub(crate) peer: Cell<SocketAddr>,
-    pub(super) eof_sent: Cell<bool>,
+    pub(crate) peer: Peer,
+    pub(super) ends: Ends,
+}
+
+/// How the directions have ended, in four bytes.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    /// The error's number, 0 if there is none; none is negative. `EOF_SENT` is a bit beside it.
+    bits: Cell<i32>,
+}
+
+const EOF_SENT: i32 = i32::MIN;
+
+impl Ends {
+    pub(super) fn is_eof_sent(&self) -> bool {
+        self.bits.get() & EOF_SENT != 0
+    }
+
+    pub(super) fn set_eof_sent(&self) {
+        self.bits.set(self.bits.get() | EOF_SENT);
+    }
+
     /// What ended the connection. The system says so once, to the reader or to the writer, and
     /// shows a plain end of stream afterwards, which must not be taken for one.
-    pub(super) broken: Cell<Option<NonZero<i32>>>,
+    pub(super) fn broken(&self) -> Option<i32> {
+        Some(self.bits.get() & !EOF_SENT).filter(|&code| code != 0)
+    }
+
+    fn set_broken(&self, code: Option<i32>) {
+        let code = code.unwrap_or(0) & !EOF_SENT;
+        self.bits.set(self.bits.get() & EOF_SENT | code);
+    }
 }
 
 impl Connection {
     pub(super) fn new(socket: net::TcpStream, peer: SocketAddr) -> Connection {
         Connection {
             socket,
-            peer: Cell::new(peer),
-            eof_sent: Cell::new(false),
-            broken: Cell::new(None),
+            peer: Peer::new(peer),
+            ends: Ends::default(),
         }
     }
 
     /// What a read of nothing stands for.
     #[cold]
     pub(super) fn ended(&self) -> Result<usize, Error> {
-        match self.broken.get() {
+        match self.ends.broken() {
             None => Ok(0),
-            Some(code) => {
-                Err(self.error(Operation::Read, io::Error::from_raw_os_error(code.get())))
-            }
+            Some(code) => Err(self.error(Operation::Read, io::Error::from_raw_os_error(code))),
         }
     }
 
@@ -51,7 +75,7 @@ impl Connection {
         if let ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::TimedOut =
             error.kind()
         {
-            self.broken.set(error.raw_os_error().and_then(NonZero::new));
+            self.ends.set_broken(error.raw_os_error());
         }
         if error
             .get_ref()
@@ -86,5 +110,34 @@ impl AsFd for Connection {
 impl AsSocket for Connection {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.socket.as_socket()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(all(unix, target_pointer_width = "64"))]
+    fn it_takes_32_bytes() {
+        assert_eq!(size_of::<Connection>(), 32);
+    }
+
+    #[test]
+    fn an_error_and_the_end_are_kept_apart() {
+        for eof_first in [true, false] {
+            let ends = Ends::default();
+            assert!(!ends.is_eof_sent() && ends.broken().is_none());
+            if eof_first {
+                ends.set_eof_sent();
+                assert!(ends.is_eof_sent() && ends.broken().is_none());
+            }
+            for code in [Some(104), Some(10_054), Some(i32::MAX), None, Some(1)] {
+                ends.set_broken(code);
+                assert_eq!((ends.is_eof_sent(), ends.broken()), (eof_first, code));
+            }
+            ends.set_eof_sent();
+            assert_eq!((ends.is_eof_sent(), ends.broken()), (true, Some(1)));
+        }
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn poll_write(
 ) -> Poll<Result<usize, Error>> {
     let io = place.io();
     let connection = io.get_ref();
-    if connection.eof_sent.get() {
+    if connection.ends.is_eof_sent() {
         ready!(poll_proceed(cx));
         return Poll::Ready(Err(connection.error(Operation::Write, Reason::Closed)));
     }
