@@ -92,7 +92,8 @@ impl TaskQueue {
             panic!("a task was started on another thread than its queue's");
         };
         // SAFETY: 1. Only what `begin_poll` gives and `run_until` pop tasks, and what is popped is run at once. The
-        // rest is the caller's first promise. 2. The caller's second promise.
+        // rest is the caller's first promise. 2. The caller's second promise. A task is over a little after its
+        // future has gone, but before those two return, which borrow the queue.
         let task = unsafe { Task::spawn(Arc::as_ptr(self), future) };
         local.push(task);
         local.notify();
@@ -345,10 +346,14 @@ impl Local {
     }
 
     /// Wakes the owner once per poll. The caller keeps the queue, and holds nobody back.
+    #[inline]
     fn notify(&self) {
-        if self.notified.replace(true) {
-            return;
+        if !self.notified.replace(true) {
+            self.wake_owner();
         }
+    }
+
+    fn wake_owner(&self) {
         if !self.is_owner_ours.get() {
             self.wake_foreign_owner();
         } else if let Some(foreign) = self.wake_own_owner() {
@@ -414,6 +419,8 @@ impl Drop for Restore<'_> {
             match &*owner {
                 // A newer one.
                 Some(_) => old,
+                // The owner ended meanwhile.
+                None if self.local.over.get() => old,
                 None => std::mem::replace(&mut *owner, old),
             }
         };

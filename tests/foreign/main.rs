@@ -1,5 +1,6 @@
 //! What other crates do with Nestling's futures.
 
+mod climbing;
 mod combinators;
 mod drops;
 mod owners;
