@@ -259,8 +259,12 @@ impl Drop for DropChildren<'_> {
         // when no child is left.
         let _owner = state.queue.retire();
         if state.live() > 0 {
-            state.scope.frame().wake_children();
-            state.queue.run_until(|| state.live() == 0);
+            // Each is through when it panics: with a waker of a future in a child, or with what goes when a child
+            // has been dropped.
+            let wake = || state.scope.frame().wake_children();
+            state.also_panicked(catch_unwind(AssertUnwindSafe(wake)));
+            let run = || state.queue.run_until(|| state.live() == 0);
+            state.also_panicked(catch_unwind(AssertUnwindSafe(run)));
         }
         state.queue.clear();
         if !state.scope.is_over() {

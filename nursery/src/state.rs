@@ -124,6 +124,11 @@ impl State {
         self.cancel_rest(label, "panicked");
     }
 
+    /// Keeps a panic for the end of a nursery that is being dropped.
+    pub(crate) fn also_panicked(&self, dropped: Result<(), Payload>) {
+        self.panics.borrow_mut().extend(dropped.err());
+    }
+
     /// Keeps an error, and cancels the rest.
     fn record_failure(&self, label: &Label, error: BoxError) {
         let name = String::from(&*label.name());

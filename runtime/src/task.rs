@@ -149,13 +149,16 @@ impl TaskQueue {
             return;
         };
         let arrived = self.remote.take();
+        // An owner whose waker panics costs nobody a wake-up.
+        let mut panics = Panics::default();
         if arrived.body {
             local.set_body();
-            local.notify();
+            panics.catch(|| local.notify());
         }
         for task in arrived.items {
-            task.arrive();
+            panics.catch(|| task.arrive());
         }
+        panics.resume();
     }
 
     /// A waker for the owner's own part, whose wake-ups [`Turns::take_body`] tells.
@@ -196,10 +199,14 @@ impl TaskQueue {
     }
 
     /// Polls ready tasks until `done`. The caller has woken every task that is left.
+    ///
+    /// # Panics
+    /// With the first panic of a task, when all is done.
     pub fn run_until(&self, done: impl Fn() -> bool) {
         let Some(local) = self.local.get() else {
             return;
         };
+        let mut panics = Panics::default();
         while !done() {
             let Some(task) = local.pop() else {
                 // The caller is about to free what the tasks borrow.
@@ -208,8 +215,9 @@ impl TaskQueue {
                 );
                 std::process::abort();
             };
-            task.run();
+            panics.catch(|| task.run());
         }
+        panics.resume();
     }
 
     /// Lets go of everything once the owner is done, so that wakers that live on keep only the shell.

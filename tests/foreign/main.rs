@@ -4,6 +4,7 @@ mod climbing;
 mod combinators;
 mod drops;
 mod owners;
+mod panicking_owners;
 mod panicking_wakers;
 mod steps;
 #[path = "../support/mod.rs"]
