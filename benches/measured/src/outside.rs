@@ -25,7 +25,10 @@ pub async fn outside<F: Future>(nested: F) -> F::Output {
     poll_fn(move |cx| {
         MEETING.with(|meeting| {
             let mut outer = meeting.outer.borrow_mut();
-            if !outer.as_ref().is_some_and(|outer| outer.will_wake(cx.waker())) {
+            if !outer
+                .as_ref()
+                .is_some_and(|outer| outer.will_wake(cx.waker()))
+            {
                 *outer = Some(cx.waker().clone());
             }
             meeting.is_polled.set(true);
