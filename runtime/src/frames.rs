@@ -60,7 +60,8 @@ impl Drop for Reaper {
         });
         // Not borrowed any more: wakers are foreign code.
         panics.catch(|| drop(ManuallyDrop::into_inner(frames)));
-        panics.resume();
+        // A panic in a destructor of the thread's would end the process.
+        panics.report();
     }
 }
 

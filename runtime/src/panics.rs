@@ -20,6 +20,13 @@ impl Panics {
         }
     }
 
+    /// Reports the first panic too, where nobody is left whom it could reach.
+    pub(crate) fn report(self) {
+        if let Some(payload) = self.0 {
+            report(&*payload);
+        }
+    }
+
     /// Goes on with the first panic, unless the thread is unwinding already.
     pub(crate) fn resume(self) {
         if let Some(payload) = self.0 {

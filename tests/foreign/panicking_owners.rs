@@ -1,16 +1,17 @@
 //! Whoever polls a nursery may be foreign, and its waker panic: that costs no task anything.
 
 use std::cell::{Cell, RefCell};
-use std::future::{pending, poll_fn};
-use std::pin::pin;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    Counts, PanicOnWake, leak, message_of, poll_once, run, settle, waker_of, yield_n,
+    Counts, LeakCheck, PanicOnWake, leak, message_of, on_drop, poll_once, run, settle, waker_of,
+    yield_n,
 };
 use nestling::{is_cancelled, open_nursery, shield, sleep};
 
@@ -145,4 +146,44 @@ fn a_waker_in_a_dropped_child_panics_and_the_children_are_dropped() {
     });
     assert_eq!(message, "this waker panics when it is woken");
     assert_eq!(counts.drops(), 3);
+}
+
+type Kept = Pin<Box<dyn Future<Output = ()>>>;
+
+#[test]
+fn at_the_end_of_its_thread_it_ends_nobody_else() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    }
+    let _leaks = LeakCheck::begin();
+    thread::spawn(|| {
+        // Touched first, so that it is destroyed after what the library keeps for the thread.
+        KEPT.with_borrow_mut(|kept| *kept = None);
+        nestling::run(async {
+            let mut nursery: Kept = Box::pin(async {
+                let opened = open_nursery(async |nursery| {
+                    nursery.start_soon(async {
+                        let _guard = on_drop(|| {
+                            DROPS.fetch_add(1, Ordering::SeqCst);
+                        });
+                        pending::<()>().await;
+                    });
+                    pending::<()>().await;
+                });
+                opened.await.unwrap();
+            });
+            let panics = waker_of(&Arc::new(PanicOnWake));
+            let mut wakers = [Waker::noop(); 4].to_vec();
+            wakers.push(&panics);
+            for waker in wakers {
+                let mut cx = Context::from_waker(waker);
+                assert!(nursery.as_mut().poll(&mut cx).is_pending());
+            }
+            KEPT.with_borrow_mut(|kept| *kept = Some(nursery));
+        });
+    })
+    .join()
+    .unwrap();
+    assert_eq!(DROPS.load(Ordering::SeqCst), 1);
 }
