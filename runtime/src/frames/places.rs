@@ -135,10 +135,12 @@ mod tests {
 
     /// Very many places.
     fn all() -> impl Iterator<Item = Place> {
+        // One pointer, as Miri makes another of a function each time it is asked.
+        static TYPE_NAME: fn() -> &'static str = std::any::type_name::<u8>;
         static SITES: OnceLock<Vec<Location<'static>>> = OnceLock::new();
         let sites = SITES.get_or_init(|| vec![*Location::caller(); COUNT]);
         sites.iter().map(|site| Place {
-            type_name: std::any::type_name::<u8>,
+            type_name: TYPE_NAME,
             site,
         })
     }
