@@ -71,6 +71,7 @@ fn start(cache: &Arc<Cache>) -> (thread::ThreadId, Receiver<()>) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "threads are waited for by the clock")]
 fn an_idle_thread_ends_when_its_patience_does() {
     let cache = cache(Duration::ZERO);
     let (_, exited) = start(&cache);
